@@ -18,7 +18,11 @@ PREFIX = "pulso_"
 SCHEMA = "pulso"
 SETTINGS: dict[str, dict[str, str]] = {
     "owner": {"lock_timeout": "2s"},
-    "app": {"statement_timeout": "10s", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "15s"},
+    "app": {
+        "statement_timeout": "10s",
+        "lock_timeout": "2s",
+        "idle_in_transaction_session_timeout": "15s",
+    },
     "ingest": {"statement_timeout": "10s"},
     "ops": {},
     "backup": {"default_transaction_read_only": "on"},
@@ -34,7 +38,11 @@ def role_names(prefix: str = PREFIX) -> dict[str, str]:
 
 
 def create_roles(
-    admin_url: str, database: str, *, passwords: Mapping[str, str] | None = None, prefix: str = PREFIX
+    admin_url: str,
+    database: str,
+    *,
+    passwords: Mapping[str, str] | None = None,
+    prefix: str = PREFIX,
 ) -> dict[str, str]:
     """One URL for each role, after making the database, the roles and the schema where they are missing.
 
@@ -53,25 +61,40 @@ def create_roles(
     return {role: role_url(admin_url, database, names[role], chosen[role]) for role in ROLES}
 
 
-def roles_sql(database: str, *, passwords: Mapping[str, str] | None = None, prefix: str = PREFIX) -> str:
+def roles_sql(
+    database: str, *, passwords: Mapping[str, str] | None = None, prefix: str = PREFIX
+) -> str:
     """The same as SQL, for whoever prefers to run it by hand in that database."""
-    lines = [statement.as_string(None) for statement in statements(database, chosen_passwords(passwords), prefix=prefix)]
+    lines = [
+        statement.as_string(None)
+        for statement in statements(database, chosen_passwords(passwords), prefix=prefix)
+    ]
     return "".join(f"{line};\n" for line in lines)
 
 
 def statements(
-    database: str, passwords: Mapping[str, str], *, prefix: str = PREFIX, existing: frozenset[str] = frozenset()
+    database: str,
+    passwords: Mapping[str, str],
+    *,
+    prefix: str = PREFIX,
+    existing: frozenset[str] = frozenset(),
 ) -> Iterator[Composed]:
     """Everything in its order. Passwords may be SCRAM verifiers, which no log can give away."""
     names = {role: Identifier(name) for role, name in role_names(prefix).items()}
     schema, owner = Identifier(SCHEMA), names["owner"]
     for role, name in names.items():
-        start = "ALTER ROLE {} PASSWORD {}" if role in existing else f"CREATE ROLE {{}} {ATTRIBUTES} PASSWORD {{}}"
+        start = (
+            "ALTER ROLE {} PASSWORD {}"
+            if role in existing
+            else f"CREATE ROLE {{}} {ATTRIBUTES} PASSWORD {{}}"
+        )
         yield SQL(start).format(name, Literal(passwords[role]))
         yield SQL("ALTER ROLE {} SET search_path = {}").format(name, schema)
         for setting, value in SETTINGS[role].items():
             yield SQL("ALTER ROLE {} SET {} = {}").format(name, Identifier(setting), Literal(value))
-    yield SQL("GRANT CREATE, TEMPORARY, CONNECT ON DATABASE {} TO {}").format(Identifier(database), owner)
+    yield SQL("GRANT CREATE, TEMPORARY, CONNECT ON DATABASE {} TO {}").format(
+        Identifier(database), owner
+    )
     # A schema can be given only to a role that we could be; for this moment we can.
     yield SQL("GRANT {} TO CURRENT_USER").format(owner)
     yield SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(schema, owner)
@@ -102,17 +125,22 @@ def make_database(admin_url: str, database: str) -> None:
 def existing_roles(connection: psycopg.Connection, names: Mapping[str, str]) -> frozenset[str]:
     """Which of our roles the server has; refuses one that somebody made too strong."""
     rows = connection.execute(
-        "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = ANY(%s)", [list(names.values())]
+        "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = ANY(%s)",
+        [list(names.values())],
     ).fetchall()
     if strong := sorted(name for name, is_strong in rows if is_strong):
-        raise DangerousRole(f"{', '.join(strong)} may pass row-level security; use another prefix or alter the role.")
+        raise DangerousRole(
+            f"{', '.join(strong)} may pass row-level security; use another prefix or alter the role."
+        )
     found = {name for name, _ in rows}
     return frozenset(role for role, name in names.items() if name in found)
 
 
 def scram(connection: psycopg.Connection, name: str, password: str) -> str:
     """What the server would store for the password, so that the password itself is never sent."""
-    return connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
+    return connection.pgconn.encrypt_password(
+        password.encode(), name.encode(), b"scram-sha-256"
+    ).decode()
 
 
 def chosen_passwords(given: Mapping[str, str] | None) -> dict[str, str]:

@@ -78,7 +78,14 @@ def spawn(
 
     It leads a session of its own, so Ctrl-C in the terminal reaches only us.
     """
-    options = ["--parent", str(os.getpid()), "--signal", str(int(last_signal)), "--identity", identity]
+    options = [
+        "--parent",
+        str(os.getpid()),
+        "--signal",
+        str(int(last_signal)),
+        "--identity",
+        identity,
+    ]
     if lock:
         options += ["--lock", str(lock)]
     if watcher:
@@ -175,7 +182,9 @@ class Server:
             if self._port_is_fixed:
                 break
             self.port = 0
-        raise ServiceError(f"{self.name} found port {self.port or 'after port'} taken; see {self.log}.")
+        raise ServiceError(
+            f"{self.name} found port {self.port or 'after port'} taken; see {self.log}."
+        )
 
     def stop(self) -> None:
         """Shut down in an orderly way. Safe to call twice, and before a start."""
@@ -247,10 +256,14 @@ class Server:
         self.stop()
         said = self.log.read_bytes()[log_before:].decode(errors="replace")
         if status == LOCKED:
-            raise AlreadyRunning(f"{self.name} in {self.folder} was started by another process just now.")
+            raise AlreadyRunning(
+                f"{self.name} in {self.folder} was started by another process just now."
+            )
         if "in use" in said:
             return False
-        raise ServiceError(f"{self.name} did not start: {said.strip()[-500:] or 'it said nothing'} ({self.log})")
+        raise ServiceError(
+            f"{self.name} did not start: {said.strip()[-500:] or 'it said nothing'} ({self.log})"
+        )
 
 
 class Postgres(Server):
@@ -326,7 +339,9 @@ class Postgres(Server):
                 output=log,
             )
             if running.wait(START_SECONDS):
-                raise ServiceError(f"PostgreSQL could not make its files in {data}; see {self.log}.")
+                raise ServiceError(
+                    f"PostgreSQL could not make its files in {data}; see {self.log}."
+                )
 
     def _command(self) -> list[str]:
         options = {
@@ -402,7 +417,10 @@ class Valkey(Server):
         yield "save 60 1" if self.durable else 'save ""'
 
     def _answers(self) -> bool:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as line:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", self.port), 1) as line,
+        ):
             line.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
             answer = b""
             while answer.count(b"\r\n") < 2 and (more := line.recv(128)):
@@ -447,7 +465,14 @@ def nobody() -> str:
 def can_run(place: Place) -> bool:
     """Whether this identity reaches the folder and may execute the program: found out by doing it."""
     attempt = spawn(
-        ["/bin/sh", "-c", 'test -x "$1" && exec "$2" --version', "sh", str(place.folder), str(place.executable)],
+        [
+            "/bin/sh",
+            "-c",
+            'test -x "$1" && exec "$2" --version',
+            "sh",
+            str(place.folder),
+            str(place.executable),
+        ],
         identity=place.identity,
         output=subprocess.DEVNULL,
         env={"PATH": os.defpath, "LC_ALL": "C"},
@@ -461,12 +486,16 @@ def copy_elsewhere(folder: Path, executable: Path) -> Place:
     copy = Path("/var/tmp") / f"pulso-{name}"
     copy.mkdir(mode=0o711, exist_ok=True)
     if copy.is_symlink() or copy.stat().st_uid != os.geteuid():
-        raise ServiceError(f"{copy} belongs to another user: remove it, or keep the checkout in an open folder.")
+        raise ServiceError(
+            f"{copy} belongs to another user: remove it, or keep the checkout in an open folder."
+        )
     packages = next(parent for parent in executable.parents if parent.name == "site-packages")
     package = executable.relative_to(packages).parts[0]
     for part in (package, f"{package}.libs"):
         if (packages / part).exists() and not (copy / part).exists():
-            shutil.copytree(packages / part, copy / f"{part}.unfinished", symlinks=True, dirs_exist_ok=True)
+            shutil.copytree(
+                packages / part, copy / f"{part}.unfinished", symlinks=True, dirs_exist_ok=True
+            )
             (copy / f"{part}.unfinished").rename(copy / part)
     sys.stderr.write(
         f"{folder} is closed to other users and a database server must not be root: "
