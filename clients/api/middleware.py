@@ -71,7 +71,7 @@ def tenants_of(user: User) -> list[tuple[int, uuid.UUID]]:
     """The tenants in which the user has an active membership: (id, public id), oldest first."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM tenants_of_user(%s)", [user.pk])
-        return cursor.fetchall()
+        return [(tenant_id, public_id) for tenant_id, public_id in cursor.fetchall()]
 
 
 def chosen_tenant(request: HttpRequest, tenants: list[tuple[int, uuid.UUID]]) -> int | None:

@@ -49,5 +49,17 @@ def _guarded(name: str) -> Any:
     return call
 
 
-for _name in "add get set touch delete get_many set_many delete_many has_key incr clear".split():
+for _name in [
+    "add",
+    "get",
+    "set",
+    "touch",
+    "delete",
+    "get_many",
+    "set_many",
+    "delete_many",
+    "has_key",
+    "incr",
+    "clear",
+]:
     setattr(ValkeyCache, _name, _guarded(_name))

@@ -109,7 +109,7 @@ class InScope(models.Func):
     def __init__(self) -> None:
         super().__init__(models.F("tenant_id"))
 
-    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any, *_: Any, **__: Any) -> Any:
         scope = _scope.get()
         if scope is None:
             raise NoTenant("a tenant's rows were queried outside acting_for(...)")
