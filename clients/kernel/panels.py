@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from clients.kernel.permissions import allows
-from clients.kernel.tenancy import current_actor
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
+
+from clients.kernel.permissions import allows
+from clients.kernel.tenancy import current_actor
 
 HOME: Final = "home"
 Place = type | str

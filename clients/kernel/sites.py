@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from clients.kernel.tenancy import NoTenant, current_actor, current_tenant_id
 from csp.decorators import csp_update
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -14,6 +13,8 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
+
+from clients.kernel.tenancy import NoTenant, current_actor, current_tenant_id
 
 
 class SignInForm(AuthenticationForm):

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from clients.kernel.errors import DomainError
 from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -22,6 +21,7 @@ from django.shortcuts import render
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
+from clients.kernel.errors import DomainError
 from clients.kernel.forms import BaseDialog
 from clients.kernel.panels import Words
 
