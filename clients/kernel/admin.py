@@ -13,6 +13,7 @@ from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
 from clients.kernel.listing import Card, Sum
+from clients.kernel.panels import Words
 from clients.kernel.sites import platform_site, tenant_site
 from clients.kernel.verbs import subject_or_404
 
@@ -44,6 +45,9 @@ class PulsoAdmin(ModelAdmin):
     list_max_show_all = 50
     list_filter_submit = True
     show_full_result_count = False
+    is_compact = False  # on a phone two lines a row, made of subject, who, due, amount, situation
+    list_before_template = "clients/admin/list_cards.html"
+    list_after_template = "clients/admin/list_sums.html"
     warn_unsaved_form = True
     change_form_template = "clients/admin/change_form.html"
     change_list_template = "clients/admin/change_list.html"
@@ -92,6 +96,9 @@ class PulsoAdmin(ModelAdmin):
 class TenantAdmin(PulsoAdmin):
     """A page of the tenant's office. Who sees and who changes is said by the membership's role."""
 
+    is_compact = True
+    settings_icon = ""  # with an icon the list is a card on the settings page, with this text
+    settings_text: Words = ""
     state_fields: ClassVar[tuple[str, ...]] = ("status",)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
