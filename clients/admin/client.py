@@ -43,7 +43,7 @@ class ContactPointInline(TabularInline):
 
 @office_page(Client)
 class ClientAdmin(DetailAdmin):
-    list_display = ("subject_", "document_", "contact", "situation", "since")
+    list_display = ("subject", "document_", "contact", "situation", "since")
     list_filter = [("status", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter)]
     search_fields = ("name",)
     search_help_text = _("Name, CPF or CNPJ, phone, e-mail")
@@ -102,7 +102,7 @@ class ClientAdmin(DetailAdmin):
         }
 
     @display(description=_("Client"), header=True, ordering="name")
-    def subject_(self, client: Client) -> list[str]:
+    def subject(self, client: Client) -> list[str]:
         return [client.name, client.city or client.get_kind_display(), people.initials(client.name)]
 
     @display(description=_("CPF or CNPJ"))

@@ -15,7 +15,7 @@ from unfold.views import ChangeList
 from clients.kernel.listing import Card, Sum
 from clients.kernel.panels import Words
 from clients.kernel.sites import platform_site, tenant_site
-from clients.kernel.verbs import subject_or_404
+from clients.kernel.verbs import row_or_404
 
 HEAVY = ("xregexp", "urlify", "prepopulate")
 
@@ -78,9 +78,9 @@ class PulsoAdmin(ModelAdmin):
             return reverse(f"{name}_changelist")
         return reverse(f"{name}_change", args=[getattr(obj, "public_id", obj.pk)])
 
-    def subject(self, request: HttpRequest, object_id: str) -> Any:
+    def row(self, request: HttpRequest, object_id: str) -> Any:
         """The row of an address; what is missing and what belongs to others answers the same."""
-        return subject_or_404(self.get_object(request, object_id))
+        return row_or_404(self.get_object(request, object_id))
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -89,7 +89,7 @@ class PulsoAdmin(ModelAdmin):
         return super().get_object(request, object_id, "public_id" if public else from_field)
 
     def _get_obj_does_not_exist_redirect(self, *args: Any) -> HttpResponse:
-        subject_or_404(None)
+        row_or_404(None)
         raise AssertionError("unreachable")
 
 

@@ -42,7 +42,7 @@ class DetailAdmin(TenantAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        subject = self.subject(request, object_id)
+        subject = self.row(request, object_id)
         parts = [(part, part.render(request, subject)) for part in cards_of(self.model)]
         context = {
             "own_h1": True,
@@ -85,7 +85,7 @@ class DetailAdmin(TenantAdmin):
 
     def panel_view(self, request: HttpRequest, object_id: str, slug: str) -> HttpResponse:
         """One tab's content, fetched when it is first shown."""
-        subject = self.subject(request, str(object_id))
+        subject = self.row(request, str(object_id))
         if not self.has_view_permission(request, subject):
             raise Http404
         for part in panels_of(self.model):
