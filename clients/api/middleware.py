@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
@@ -23,7 +24,8 @@ BAD_REQUEST = 400
 class TenantMiddleware:
     """Signs the request in, opens the member's tenant around the view, rolls back what failed.
 
-    `request.tenant` and `request.membership` are None where no tenant is open. The tenant is a
+    `request.tenant` and `request.membership` are None where no tenant is open;
+    `request.workplaces` are the tenants the user may choose from. The tenant is a
     verified membership: the one named by `X-Tenant-ID`, or by the session, or the only one.
     """
 
@@ -33,6 +35,7 @@ class TenantMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         found: Any = request
         found.tenant = found.membership = None
+        found.workplaces = []
         if request.path.startswith(PLATFORM):
             return self.get_response(request)
         try:
@@ -41,7 +44,8 @@ class TenantMiddleware:
             return refused(refusal.status_code, str(refusal.get_codes()), str(refusal.detail))
         if user is None:
             return self.get_response(request)
-        tenant_id = chosen_tenant(request, tenants_of(user))
+        found.workplaces = tenants_of(user)
+        tenant_id = chosen_tenant(request, found.workplaces)
         if tenant_id is None:
             return self._without_tenant(request)
         with acting_for(tenant_id):
@@ -67,22 +71,31 @@ class TenantMiddleware:
         return self.get_response(request)
 
 
-def tenants_of(user: User) -> list[tuple[int, uuid.UUID]]:
-    """The tenants in which the user has an active membership: (id, public id), oldest first."""
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """A tenant in which somebody has an active membership."""
+
+    tenant_id: int
+    public_id: uuid.UUID
+    name: str
+
+
+def tenants_of(user: User) -> list[Workplace]:
+    """The tenants in which the user has an active membership, the oldest membership first."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM tenants_of_user(%s)", [user.pk])
-        return [(tenant_id, public_id) for tenant_id, public_id in cursor.fetchall()]
+        return [Workplace(*row) for row in cursor.fetchall()]
 
 
-def chosen_tenant(request: HttpRequest, tenants: list[tuple[int, uuid.UUID]]) -> int | None:
+def chosen_tenant(request: HttpRequest, workplaces: list[Workplace]) -> int | None:
     """The tenant that the header or the session names, else the first; None if it is not theirs."""
-    by_public_id = {str(public_id): tenant_id for tenant_id, public_id in tenants}
+    by_public_id = {str(place.public_id): place.tenant_id for place in workplaces}
     named = request.headers.get("X-Tenant-ID")
     if named is not None:
         return by_public_id.get(named.strip().lower())
     session: Any = getattr(request, "session", {})
     remembered = by_public_id.get(session.get("tenant", ""))
-    return remembered or (tenants[0][0] if tenants else None)
+    return remembered or (workplaces[0].tenant_id if workplaces else None)
 
 
 def in_language(request: HttpRequest, user: User) -> Any:
