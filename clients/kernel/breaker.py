@@ -1,5 +1,7 @@
 """A circuit breaker per account: shared through the cache, which falls back to local memory."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

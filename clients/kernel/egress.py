@@ -1,5 +1,7 @@
 """Where outside calls may go: decided on the resolved address, at the moment it is dialled."""
 
+from __future__ import annotations
+
 import socket
 import threading
 import time

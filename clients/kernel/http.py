@@ -1,4 +1,6 @@
-"""The one way out over HTTP: deadline, size cap, no redirects, checked addresses, breaker, metrics."""
+"""The one way out over HTTP: deadline, size cap, no redirects, checked addresses, breaker."""
+
+from __future__ import annotations
 
 import json
 import os
@@ -8,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 import httpcore2
@@ -99,12 +102,7 @@ def call(
     with duration.labels(service).time():
         try:
             egress.check_url(url)
-            with guarded(account):
-                answer = _exchange(method, url, sent, content, deadline.total_seconds())
-                if answer.status >= 500:
-                    raise _ServerTrouble(answer)  # the breaker counts what escapes
-        except _ServerTrouble as trouble:
-            answer = trouble.answer
+            answer = _guarded_exchange(account, method, url, sent, content, deadline)
         except (AddressRefused, Unreachable, Unanswered) as error:
             calls.labels(service, error.code).inc()
             raise
@@ -112,18 +110,29 @@ def call(
     return answer
 
 
+def _guarded_exchange(account: str, *request: Any) -> Answer:
+    try:
+        with guarded(account):
+            return _exchange(*request)
+    except _ServerTrouble as trouble:
+        return trouble.answer
+
+
 def _exchange(
-    method: str, url: str, headers: Mapping[str, str], body: bytes | None, seconds: float
+    method: str, url: str, headers: Mapping[str, str], body: bytes | None, deadline: timedelta
 ) -> Answer:
     client = _client(os.getpid())
-    waiting = httpx2.Timeout(seconds)
+    waiting = httpx2.Timeout(deadline.total_seconds())
     try:
         with client.stream(method, url, headers=headers, content=body, timeout=waiting) as response:
-            return Answer(response.status_code, dict(response.headers), _read(response))
+            answer = Answer(response.status_code, dict(response.headers), _read(response))
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
         raise Unreachable("Nobody answers at this address.") from error
     except (httpx2.HTTPError, httpx2.InvalidURL, zlib.error, TimeoutError) as error:
         raise Unanswered("The answer did not arrive.") from error
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise _ServerTrouble(answer)
+    return answer
 
 
 def _read(response: httpx2.Response) -> bytes:

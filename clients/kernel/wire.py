@@ -1,5 +1,7 @@
 """Streams for the HTTP client: dialled by egress, and every step bound by the caller's deadline."""
 
+from __future__ import annotations
+
 import select
 import socket
 import ssl

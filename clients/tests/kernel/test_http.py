@@ -1,5 +1,7 @@
 """The safe HTTP client against real servers that misbehave."""
 
+from __future__ import annotations
+
 import gzip
 import socket
 import threading
@@ -19,14 +21,49 @@ from clients.kernel.egress import AddressRefused, Unreachable, is_public
 from clients.kernel.http import Answer, Unanswered, call
 
 SHORT = timedelta(seconds=0.4)
-INSIDE = """
-0.0.0.0 10.0.0.1 100.64.0.1 127.0.0.1 127.255.255.254 169.254.169.254 172.16.0.1 192.0.0.192
-192.0.2.1 192.88.99.1 192.168.0.1 198.18.0.1 224.0.0.1 239.1.1.1 240.0.0.1 255.255.255.255
-:: ::1 ::127.0.0.1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 64:ff9b::a9fe:a9fe 64:ff9b:1::1 2001::1
-2001:db8::1 2002:7f00:1:: fc00::1 fe80::1 fec0::1 ff02::1
-""".split()
+INSIDE = [
+    "0.0.0.0",  # noqa: S104
+    "10.0.0.1",
+    "100.64.0.1",
+    "127.0.0.1",
+    "127.255.255.254",
+    "169.254.169.254",
+    "172.16.0.1",
+    "192.0.0.192",
+    "192.0.2.1",
+    "192.88.99.1",
+    "192.168.0.1",
+    "198.18.0.1",
+    "224.0.0.1",
+    "239.1.1.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "::127.0.0.1",
+    "::ffff:127.0.0.1",
+    "::ffff:10.0.0.1",
+    "64:ff9b::a9fe:a9fe",
+    "64:ff9b:1::1",
+    "2001::1",
+    "2001:db8::1",
+    "2002:7f00:1::",
+    "fc00::1",
+    "fe80::1",
+    "fec0::1",
+    "ff02::1",
+]
 OPEN = ["1.1.1.1", "8.8.8.8", "::ffff:8.8.8.8", "2606:4700:4700::1111"]
-LOOPBACK_IN_DISGUISE = "127.0.0.1 0x7f.1 2130706433 127.1 017700000001 0 localhost [::1]".split()
+LOOPBACK_IN_DISGUISE = [
+    "127.0.0.1",
+    "0x7f.1",
+    "2130706433",
+    "127.1",
+    "017700000001",
+    "0",
+    "localhost",
+    "[::1]",
+]
 
 Conversation = Callable[[socket.socket], None]
 
@@ -142,7 +179,7 @@ def test_loopback_is_refused_however_it_is_written(settings: Settings, host: str
 def test_misleading_addresses_are_refused_before_anything_is_dialled(
     monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
-    monkeypatch.setattr(egress, "look_up", lambda host, port: pytest.fail("dialled"))
+    monkeypatch.setattr(egress, "look_up", lambda *_: pytest.fail("dialled"))
 
     with pytest.raises(AddressRefused):
         get(url)
@@ -194,13 +231,13 @@ def test_a_name_that_changes_its_address_is_dialled_where_it_was_checked(
 ) -> None:
     answers = iter([["1.1.1.1"], ["127.0.0.1"]])
     dialled: list[str] = []
-    monkeypatch.setattr(egress, "look_up", lambda host, port: next(answers))
+    monkeypatch.setattr(egress, "look_up", lambda *_: next(answers))
 
     def refuse(address: tuple[str, int], timeout: float) -> socket.socket:
         dialled.append(address[0])
         raise OSError("closed")
 
-    monkeypatch.setattr(egress.socket, "create_connection", refuse)
+    monkeypatch.setattr("clients.kernel.egress.socket.create_connection", refuse)
 
     with pytest.raises(Unreachable):
         get("http://rebinding.example/")
@@ -211,7 +248,7 @@ def test_a_name_that_changes_its_address_is_dialled_where_it_was_checked(
 
 
 def test_one_inner_address_among_several_refuses_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(egress, "look_up", lambda host, port: ["1.1.1.1", "10.0.0.1"])
+    monkeypatch.setattr(egress, "look_up", lambda *_: ["1.1.1.1", "10.0.0.1"])
 
     with pytest.raises(AddressRefused):
         get("http://mixed.example/")
@@ -226,7 +263,7 @@ def test_a_closed_port_means_that_nothing_happened() -> None:
 
 
 def test_a_connection_cut_in_the_middle_leaves_the_outcome_open() -> None:
-    with server(lambda connection: None) as url, pytest.raises(Unanswered):
+    with server(lambda _: None) as url, pytest.raises(Unanswered):
         get(url)
 
 
