@@ -14,10 +14,7 @@ from typing import Any, ClassVar
 
 from django.db import connection, models
 from django.http import HttpResponseBase
-from django.utils.translation import gettext as _
 from rest_framework import mixins, routers, viewsets
-from rest_framework.exceptions import NotAuthenticated, PermissionDenied
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -25,38 +22,7 @@ from rest_framework.views import APIView
 from clients.kernel import ratelimits
 from clients.kernel.api_idempotency import answer_once
 from clients.kernel.api_lists import PAGING, FilterBackend, KeysetPages, check_parameters
-
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-VERBS = {"list": "view", "retrieve": "view", "create": "add", "destroy": "delete"}
-
-
-class SignedIn(BasePermission):
-    """Anyone who signed in, also outside a tenant."""
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        if not request.user.is_authenticated:
-            raise NotAuthenticated
-        return True
-
-
-class RoleAllows(SignedIn):
-    """A member whose role has the view's permission (`model`, `verbs`)."""
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        super().has_permission(request, view)
-        if getattr(request._request, "tenant", None) is None:
-            raise PermissionDenied(_("You are not a member of this company."), "no_membership")
-        if not request.user.has_perm(permission_of(view, request.method or "")):
-            raise PermissionDenied(_("Your role does not allow this."), "permission_denied")
-        return True
-
-
-def permission_of(view: Any, method: str) -> str:
-    """The permission that the view's action needs, such as `clients.add_client`."""
-    action = getattr(view, "action", None) or ""
-    usual = VERBS.get(action) or ("view" if method in SAFE else "change")
-    meta = view.model._meta
-    return f"{meta.app_label}.{view.verbs.get(action, usual)}_{meta.model_name}"
+from clients.kernel.api_permissions import SAFE, RoleAllows, SignedIn
 
 
 class ApiView(APIView):
@@ -94,7 +60,7 @@ class ApiView(APIView):
         return self.response
 
     def run(self, call: Callable[[], Any]) -> Any:
-        """The handler's answer; a repeated POST with the same Idempotency-Key gets the first one."""
+        """The handler's answer; a POST repeated with its Idempotency-Key gets the first one."""
         if self.request.method in SAFE:
             return call()
         if self.request.method == "POST" and self.is_idempotent and self._is_in_tenant():

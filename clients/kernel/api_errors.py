@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import (
-    NON_FIELD_ERRORS,
     PermissionDenied,
     RequestDataTooBig,
     SuspiciousOperation,
@@ -23,10 +21,10 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from clients.kernel.api_formats import dump
+from clients.kernel.api_invalid import flat, invalid, of_django
 from clients.kernel.errors import DomainError, Permanent, Retryable
 
 logger = logging.getLogger(__name__)
-NON_FIELD = {NON_FIELD_ERRORS, "non_field_errors"}
 UNIQUE_VIOLATION, FOREIGN_KEY_VIOLATION, EXCLUSION_VIOLATION = "23505", "23503", "23P01"
 Problem = tuple[int, str, str]
 
@@ -63,9 +61,9 @@ def missing() -> tuple[str, str]:
 def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
     """Any exception of a view in the one shape. What nobody foresaw is logged and answers 500."""
     if isinstance(error, exceptions.ValidationError):
-        return _invalid(_flat(error.get_full_details()))
+        return invalid(flat(error.get_full_details()))
     if isinstance(error, ValidationError):
-        return _invalid(_of_django(error))
+        return invalid(of_django(error))
     status, code, detail = _known(error) or _unforeseen(error, context)
     return Response({"code": code, "detail": detail}, status, headers=_headers(error))
 
@@ -136,43 +134,3 @@ def _headers(error: Exception) -> dict[str, str]:
         headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined] # set by DRF
     wait = getattr(error, "wait", None) or getattr(error, "after_s", None)
     return {**headers, "Retry-After": str(max(1, round(wait)))} if wait else headers
-
-
-def _invalid(fields: dict[str, list[dict[str, str]]]) -> Response:
-    """400; `fields` maps a dotted path in the body to what is wrong there."""
-    whole = [problem for name in NON_FIELD for problem in fields.pop(name, [])]
-    top = {"code": "invalid", "detail": _("Some values are not valid. See “fields”.")}
-    body: dict[str, Any] = {**(whole[0] if whole else top)}
-    if fields:
-        body["fields"] = fields
-    return Response(body, status=400)
-
-
-def _flat(details: Any, path: str = "") -> dict[str, list[dict[str, str]]]:
-    if isinstance(details, dict) and set(details) == {"message", "code"}:
-        found = {"code": str(details["code"]), "detail": str(details["message"])}
-        return {path or "non_field_errors": [found]}
-    named: Iterable[tuple[Any, Any]]
-    if isinstance(details, dict):
-        named = details.items()
-    elif all(isinstance(item, dict) and set(item) == {"message", "code"} for item in details):
-        named = ((None, item) for item in details)
-    else:
-        named = enumerate(details)
-    flat: dict[str, list[dict[str, str]]] = {}
-    for name, inner in named:
-        here = path if name is None or (path and name in NON_FIELD) else f"{path}.{name}".strip(".")
-        for key, problems in _flat(inner, here).items():
-            flat.setdefault(key, []).extend(problems)
-    return flat
-
-
-def _of_django(error: ValidationError) -> dict[str, list[dict[str, str]]]:
-    by_field = error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: [error]}
-    return {
-        name: [
-            {"code": one.code or "invalid", "detail": " ".join(one.messages)}
-            for one in (inner for item in problems for inner in item.error_list)
-        ]
-        for name, problems in by_field.items()
-    }

@@ -23,11 +23,6 @@ BAD_REQUEST, SERVER_ERROR = 400, 500
 LONGEST_KEY = 255
 
 
-class _Refused(Exception):
-    def __init__(self, response: Any) -> None:
-        self.response = response
-
-
 def answer_once(view: Any, call: Callable[[], Any]) -> Any:
     """`call()`, or the kept answer when this user already sent this key to this route.
 
@@ -67,11 +62,8 @@ def _effect(view: Any, call: Callable[[], Any]) -> Any:
     try:
         with transaction.atomic():
             response = call()
-            if response.status_code >= BAD_REQUEST:
-                raise _Refused(response)
+            transaction.set_rollback(response.status_code >= BAD_REQUEST)
             return response
-    except _Refused as refused:
-        return refused.response
     except Exception as error:  # noqa: BLE001 - becomes the answer, as for any view
         return view.handle_exception(error)
 
