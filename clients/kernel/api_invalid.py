@@ -33,12 +33,12 @@ def flat(details: Any, path: str = "") -> dict[str, list[dict[str, str]]]:
         named = ((None, item) for item in details)
     else:
         named = enumerate(details)
-    flat: dict[str, list[dict[str, str]]] = {}
+    found_at: dict[str, list[dict[str, str]]] = {}
     for name, inner in named:
         here = path if name is None or (path and name in NON_FIELD) else f"{path}.{name}".strip(".")
         for key, problems in flat(inner, here).items():
-            flat.setdefault(key, []).extend(problems)
-    return flat
+            found_at.setdefault(key, []).extend(problems)
+    return found_at
 
 
 def of_django(error: ValidationError) -> dict[str, list[dict[str, str]]]:

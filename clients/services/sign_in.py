@@ -4,6 +4,7 @@ tokens and sessions with the next request."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
@@ -110,4 +111,5 @@ def _user_of(token: Token) -> User:
 def _use_up(token: Token) -> bool:
     """Mark the token as used; False when it already was. The database decides who was first."""
     known = RefreshToken(str(token), verify=False)  # type: ignore[arg-type] # annotation is Token
-    return known.blacklist()[1]
+    answer: Any = known.blacklist()  # (row, created), whatever the annotation says
+    return bool(answer[1])
