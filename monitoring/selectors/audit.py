@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.apps import apps
 from django.db.models import CharField, Max, Model, OuterRef, Q, QuerySet, Subquery, Value
+from django.utils.translation import gettext_lazy as _
 
 from clients.kernel.audit import AuditEvent
 from clients.models import User
@@ -16,6 +17,11 @@ from clients.models import User
 LONGEST: Final = 120
 QUIET: Final = frozenset({"id", "public_id", "tenant", "created_at", "updated_at"})
 VERBS: Final = {"insert": "created", "update": "changed", "delete": "deleted"}
+VERB_LABELS: Final = {
+    "created": _("created"),
+    "changed": _("changed"),
+    "deleted": _("deleted"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +46,16 @@ class AuditEntry:
     object_id: str
     subject: str
     user_id: int | None
+    user_public_id: str
     who: str
     reason: str
     request_id: str
     task: str
     changes: tuple[Change, ...]
+
+    @property
+    def verb_label(self) -> str:
+        return str(VERB_LABELS.get(self.verb, self.verb))
 
     @property
     def position(self) -> AuditPosition:
@@ -182,6 +193,7 @@ def entry_of(name: str, event: Any, before: Any) -> AuditEntry:
         object_id=str(getattr(event, "public_id", "")),
         subject=subject_of(tracked, event),
         user_id=facts.get("user_id"),
+        user_public_id="",
         who=str(facts.get("command", "")),
         reason=str(facts.get("reason", "")),
         request_id=str(facts.get("request_id", "")),
@@ -228,14 +240,11 @@ def text_of(row: Any, field: Any) -> str | None:
 
 def named(entries: list[AuditEntry]) -> list[AuditEntry]:
     """The entries with the people's present names: the events keep numbers only."""
-    names = {
-        user.pk: str(user)
-        for user in User.objects.filter(pk__in={e.user_id for e in entries if e.user_id})
-    }
-    return [with_name(entry, names) for entry in entries]
+    people = User.objects.in_bulk({e.user_id for e in entries if e.user_id})
+    return [with_name(entry, people) for entry in entries]
 
 
-def with_name(entry: AuditEntry, names: dict[int, str]) -> AuditEntry:
-    if entry.user_id:
-        return replace(entry, who=names.get(entry.user_id, f"#{entry.user_id}"))
+def with_name(entry: AuditEntry, people: dict[int, User]) -> AuditEntry:
+    if entry.user_id and (user := people.get(entry.user_id)):
+        return replace(entry, who=str(user), user_public_id=str(user.public_id))
     return replace(entry, who=entry.who or entry.task.rpartition(".")[2])
