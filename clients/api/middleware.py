@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import translation
@@ -14,6 +15,7 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException
 
 from clients.api.authentication import signed_in_user
+from clients.kernel.attribution import attributed
 from clients.kernel.tenancy import Actor, acting_as, acting_for
 from clients.models import Membership, TenantStatus, User
 
@@ -48,7 +50,7 @@ class TenantMiddleware:
         tenant_id = chosen_tenant(request, found.workplaces)
         if tenant_id is None:
             return self._without_tenant(request)
-        with acting_for(tenant_id):
+        with attributed(**cause_of(request, user)), acting_for(tenant_id):
             return self._inside(request, user)
 
     def _inside(self, request: HttpRequest, user: User) -> HttpResponse:
@@ -96,6 +98,16 @@ def chosen_tenant(request: HttpRequest, workplaces: list[Workplace]) -> int | No
     session: Any = getattr(request, "session", {})
     remembered = by_public_id.get(session.get("tenant", ""))
     return remembered or (workplaces[0].tenant_id if workplaces else None)
+
+
+def cause_of(request: HttpRequest, user: User) -> dict[str, Any]:
+    """What the audit keeps about a request: who, which request, and the reason they gave."""
+    facts = {
+        "user_id": user.pk,
+        "request_id": structlog.contextvars.get_contextvars().get("request_id"),
+        "reason": request.headers.get("X-Reason", "")[:500],
+    }
+    return {name: fact for name, fact in facts.items() if fact}
 
 
 def in_language(request: HttpRequest, user: User) -> Any:
