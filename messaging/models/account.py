@@ -32,12 +32,12 @@ class ChannelAccount(TenantModel, PublicIdModel):
         blank=True,
         help_text=_("What people see: “Name <address@example.com>”, or the number."),
     )
-    secrets = EncryptedTextField(_("credentials"), blank=True, default="{}")
+    secrets = EncryptedTextField(_("credentials"), blank=True)
     is_default = models.BooleanField(_("default"), default=True)
     is_active = models.BooleanField(_("active"), default=True)
     paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
     paused_reason = models.CharField(_("why paused"), max_length=60, blank=True)
-    webhook_token = EncryptedTextField(blank=True, default="")
+    webhook_token = EncryptedTextField(blank=True)
     webhook_token_sha256 = models.BinaryField(max_length=32, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

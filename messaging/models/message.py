@@ -84,6 +84,9 @@ class Message(LeasedModel, PublicIdModel):
     context = models.JSONField(default=dict)
     subject = models.CharField(_("subject"), max_length=200, blank=True)
     body = models.TextField(_("text"), blank=True)
+    approved = models.JSONField(
+        null=True, blank=True, help_text="Name, language and parameters of an approved template."
+    )
     status = models.CharField(
         _("status"), max_length=10, choices=MessageStatus, default=MessageStatus.QUEUED
     )
@@ -97,7 +100,7 @@ class Message(LeasedModel, PublicIdModel):
     read_at = models.DateTimeField(_("read at"), null=True, blank=True)
     failed_at = models.DateTimeField(_("failed at"), null=True, blank=True)
 
-    objects = TenantManager.from_queryset(MessageQuerySet)()
+    objects = TenantManager.from_queryset(MessageQuerySet)()  # type: ignore[misc] # adds methods
 
     class Meta(LeasedModel.Meta):
         verbose_name = _("message")
