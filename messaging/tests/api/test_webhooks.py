@@ -178,7 +178,7 @@ def test_what_the_simulator_reports_reaches_the_message(
         simulator.callback_base = listener.url.removesuffix("/hook")
         message = make_message(client=make_client(tenant=acacia, phone=f"+551199999{digits}"))
         deliver_one(acacia.pk, message.pk)
-        assert _finished(simulator)
+        assert simulator.courier.wait_until_idle()
 
         for headers, raw in listener.heard:
             assert post(account, raw, headers["x-hub-signature-256"]).status_code == 200
