@@ -95,7 +95,7 @@ def open_simulated_whatsapp(api_url: str = "") -> ChannelAccount:
         ChannelKind.WHATSAPP,
         _("WhatsApp (simulated)"),
         credentials={
-            "api_url": api_url or settings.WHATSAPP_SIMULATOR_URL,
+            **({"api_url": api_url} if api_url else {}),
             "phone_number_id": "106540352242922",
             "access_token": SIMULATED,
             "app_secret": secrets.token_urlsafe(32),
@@ -125,7 +125,9 @@ def as_channel_account(account: ChannelAccount) -> Account:
         credentials = credentials or platform_mail()
         sender = sender or settings.DEFAULT_FROM_EMAIL
     if account.kind == ChannelKind.WHATSAPP:
-        credentials = {"api_url": settings.WHATSAPP_API_URL, **credentials}
+        simulated = is_simulated(account)
+        api_url = settings.WHATSAPP_SIMULATOR_URL if simulated else settings.WHATSAPP_API_URL
+        credentials = {"api_url": api_url, **credentials}
     return Account(f"{current_tenant_id()}:{account.pk}", sender, credentials)
 
 
