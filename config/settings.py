@@ -331,6 +331,11 @@ EMAIL_URL = env.str("EMAIL_URL", default="")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="pulso@localhost")
 # Hosts that outside calls may reach although their address is private: the simulators.
 HTTP_ALLOWED_PRIVATE = env.list("HTTP_ALLOWED_PRIVATE", default=[])
+# WhatsApp accounts use Meta's address unless they name another; simulated ones use our own server.
+WHATSAPP_API_URL = env.str("WHATSAPP_API_URL", default="https://graph.facebook.com/v23.0")
+WHATSAPP_SIMULATOR_URL = env.str("WHATSAPP_SIMULATOR_URL", default="http://127.0.0.1:8990")
+# Letters of accounts without a mail server lie here, when EMAIL_URL is empty too.
+MAILBOX_FOLDER = env.str("MAILBOX_FOLDER", default=str(PULSO_FOLDER("mailbox")))
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 SENTRY_ENVIRONMENT = env.str("SENTRY_ENVIRONMENT", default=ENVIRONMENT)
 RELEASE = env.str("RELEASE", default="")
