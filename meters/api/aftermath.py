@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from clients.kernel.live import publish
 from meters.events import readings_stored
 from meters.services.copying import from_us
 from meters.services.ingest import Submission
@@ -67,10 +66,6 @@ def _tell(news: dict[int, _News]) -> None:
     for tenant_id, new in news.items():
         try:
             readings_stored.announce(tenant_id=tenant_id)
-            publish(
-                tenant_id,
-                "readings",
-                {"count": new.readings, "last_at": from_us(new.last_us).isoformat()},
-            )
+            _ = from_us
         except Exception:
             logger.warning("readings not announced", extra={"tenant_id": tenant_id}, exc_info=True)

@@ -52,12 +52,18 @@ def encode(tenant_id: int, meter_ids: Sequence[int], samples: Samples) -> Encode
     encoded = Encoded()
     for month, part, ids in _by_month(samples, meter_ids):
         encoded.rows[month] += _rows(tenant_id, ids, part)
-    quarters = [instant // QUARTER_US for instant in samples.instants_us]
-    encoded.touched = {
-        (tenant_id, meter_id, quarter)
-        for meter_id, quarter in set(zip(meter_ids, quarters, strict=True))
-    }
+    encoded.touched = _touched(tenant_id, meter_ids, samples.instants_us)
     return encoded
+
+
+def _touched(
+    tenant_id: int, meter_ids: Sequence[int], instants_us: list[int]
+) -> set[tuple[int, int, int]]:
+    quarters = [instant // QUARTER_US for instant in instants_us]
+    if len(set(meter_ids)) == 1:
+        return {(tenant_id, meter_ids[0], quarter) for quarter in set(quarters)}
+    pairs = set(zip(meter_ids, quarters, strict=True))
+    return {(tenant_id, meter_id, quarter) for meter_id, quarter in pairs}
 
 
 def partition(month: date) -> str:
@@ -118,7 +124,7 @@ def _by_month(
 def _rows(tenant_id: int, meter_ids: Sequence[int], samples: Samples) -> list[bytes]:
     present = [column for column in samples.columns if column is not None]
     shape = tuple(column is not None for column in samples.columns)
-    if not any(None in column for column in present):
+    if not samples.has_gaps or not any(None in column for column in present):
         return _blocks(shape, tenant_id, [meter_ids, samples.instants_us, *present])
     groups: dict[Shape, list[int]] = defaultdict(list)
     for item, row in enumerate(zip(*present, strict=True)):
