@@ -32,3 +32,19 @@ class PaymentConflict(DomainError):
 
 class NoPixKey(DomainError):
     code = "no_pix_key"
+
+
+class BadPeriod(DomainError):
+    code = "bad_period"
+
+
+class AlreadyDecided(DomainError):
+    code = "already_decided"
+
+
+class DataIncomplete(DomainError):
+    code = "data_incomplete"
+
+
+class BadAmount(DomainError):
+    code = "bad_amount"

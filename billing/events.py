@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from clients.kernel.events import Event
+
+billing_started = Event("billing.billing_started")
+invoice_issued = Event("billing.invoice_issued")
+invoice_held = Event("billing.invoice_held")
+invoice_paid = Event("billing.invoice_paid")
+invoice_voided = Event("billing.invoice_voided")
+notice_kept = Event("billing.notice_kept")
