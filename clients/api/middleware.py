@@ -1,0 +1,97 @@
+"""The one door through which a request enters a tenant (DESIGN §4)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import APIException
+
+from clients.api.authentication import signed_in_user
+from clients.kernel.tenancy import Actor, acting_as, acting_for
+from clients.models import Membership, TenantStatus, User
+
+PLATFORM = ("/platform/", "/static/", "/health", "/metrics")
+BAD_REQUEST = 400
+
+
+class TenantMiddleware:
+    """Signs the request in, opens the member's tenant around the view, rolls back what failed.
+
+    `request.tenant` and `request.membership` are None where no tenant is open. The tenant is a
+    verified membership: the one named by `X-Tenant-ID`, or by the session, or the only one.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        found: Any = request
+        found.tenant = found.membership = None
+        if request.path.startswith(PLATFORM):
+            return self.get_response(request)
+        try:
+            user = signed_in_user(request)
+        except APIException as refusal:
+            return refused(refusal.status_code, str(refusal.get_codes()), str(refusal.detail))
+        if user is None:
+            return self.get_response(request)
+        tenant_id = chosen_tenant(request, tenants_of(user))
+        if tenant_id is None:
+            return self._without_tenant(request)
+        with acting_for(tenant_id):
+            return self._inside(request, user)
+
+    def _inside(self, request: HttpRequest, user: User) -> HttpResponse:
+        membership = (
+            Membership.objects.select_related("tenant").filter(user=user, is_active=True).first()
+        )
+        if membership is None or membership.tenant.status == TenantStatus.CLOSED:
+            return self._without_tenant(request)
+        found: Any = request
+        found.membership, found.tenant = membership, membership.tenant
+        with acting_as(Actor(user.pk, membership.role, str(user))), in_language(request, user):
+            response = self.get_response(request)
+        if response.status_code >= BAD_REQUEST:
+            transaction.set_rollback(True)
+        return response
+
+    def _without_tenant(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith("/api/v1/") and "X-Tenant-ID" in request.headers:
+            return refused(403, "no_membership", _("You are not a member of this company."))
+        return self.get_response(request)
+
+
+def tenants_of(user: User) -> list[tuple[int, uuid.UUID]]:
+    """The tenants in which the user has an active membership: (id, public id), oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM tenants_of_user(%s)", [user.pk])
+        return cursor.fetchall()
+
+
+def chosen_tenant(request: HttpRequest, tenants: list[tuple[int, uuid.UUID]]) -> int | None:
+    """The tenant that the header or the session names, else the first; None if it is not theirs."""
+    by_public_id = {str(public_id): tenant_id for tenant_id, public_id in tenants}
+    named = request.headers.get("X-Tenant-ID")
+    if named is not None:
+        return by_public_id.get(named.strip().lower())
+    session: Any = getattr(request, "session", {})
+    remembered = by_public_id.get(session.get("tenant", ""))
+    return remembered or (tenants[0][0] if tenants else None)
+
+
+def in_language(request: HttpRequest, user: User) -> Any:
+    """The user's own language, when they chose one and the request does not override it."""
+    language = user.language or translation.get_language() or "pt-br"
+    request.LANGUAGE_CODE = language
+    return translation.override(language)
+
+
+def refused(status: int, code: str, detail: str) -> HttpResponse:
+    """An error in the API's one shape."""
+    return JsonResponse({"code": code, "detail": detail}, status=status)

@@ -1,0 +1,37 @@
+"""What each role may do. A permission is Django's `app.verb_model`; verbs of our own are listed.
+
+Readers everywhere; operators change daily work; managers also money and team; owners everything.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+VIEW: Final = "view"
+MONEY_APP: Final = "billing"
+TEAM: Final = frozenset({"clients.membership", "clients.tenant"})
+SECRETS: Final = frozenset(
+    {"meters.devicekey", "messaging.channelaccount", "billing.gatewayaccount"}
+)
+PROFESSIONAL_APPS: Final = frozenset({"clients", "meters", "messaging"})
+
+
+def allows(role: str, permission: str) -> bool:
+    """Whether `role` may do `permission`, for example `billing.change_invoice`."""
+    app, _, codename = permission.partition(".")
+    verb, _, model = codename.partition("_")
+    if role == "owner":
+        return True
+    subject = f"{app}.{model}"
+    if verb == VIEW:
+        return not (role == "professional" and app not in PROFESSIONAL_APPS)
+    if role == "manager":
+        return subject not in TEAM or verb == "change"
+    if role == "operator":
+        return subject not in TEAM | SECRETS and not (app == MONEY_APP and verb == "delete")
+    return False
+
+
+def allows_module(role: str, app: str) -> bool:
+    """Whether `role` sees the app at all."""
+    return role != "professional" or app in PROFESSIONAL_APPS
