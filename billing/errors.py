@@ -11,7 +11,9 @@ class BadPixKey(DomainError):
     code = "bad_pix_key"
 
     def __init__(self) -> None:
-        super().__init__(_("A Pix key is a CPF, a CNPJ, an e-mail, a phone with +55 or a random key."))
+        super().__init__(
+            _("A Pix key is a CPF, a CNPJ, an e-mail, a phone with +55 or a random key.")
+        )
 
 
 class BadPixCode(DomainError):

@@ -32,7 +32,18 @@ _EMAIL = re.compile(r"[a-z0-9.!#$&'*+/=?^_`{|}~-]+@[a-z0-9-]+(\.[a-z0-9-]+)+")
 _PHONE = re.compile(r"\+[1-9][0-9]{7,14}")
 _RANDOM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SPELLINGS = str.maketrans(
-    {"ß": "ss", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "AE", "ł": "l", "Ł": "L", "–": "-", "—": "-", "’": "'"}
+    {
+        "ß": "ss",
+        "ø": "o",
+        "Ø": "O",
+        "æ": "ae",
+        "Æ": "AE",
+        "ł": "l",
+        "Ł": "L",
+        "–": "-",
+        "—": "-",
+        "’": "'",
+    }
 )
 
 
@@ -79,7 +90,9 @@ def read_key(text: str) -> PixKey:
         return _key(PixKeyKind.RANDOM, bare.lower(), is_good=bool(_RANDOM.fullmatch(bare.lower())))
     document = re.sub(r"[\s./-]", "", bare).upper()
     if len(document) == 11:
-        return _key(PixKeyKind.CPF, document, is_good=document.isascii() and CPF().validate(document))
+        return _key(
+            PixKeyKind.CPF, document, is_good=document.isascii() and CPF().validate(document)
+        )
     return _key(PixKeyKind.CNPJ, document, is_good=document.isascii() and CNPJ().validate(document))
 
 
@@ -116,7 +129,12 @@ def write(code: PixCode) -> str:
         ("26", _join(account)),
         ("52", "0000"),
         ("53", "986"),
-        ("54", "" if code.amount_cents is None else f"{code.amount_cents // 100}.{code.amount_cents % 100:02d}"),
+        (
+            "54",
+            ""
+            if code.amount_cents is None
+            else f"{code.amount_cents // 100}.{code.amount_cents % 100:02d}",
+        ),
         ("58", "BR"),
         ("59", plain(code.name)),
         ("60", plain(code.city)),
@@ -212,7 +230,9 @@ def _pix_account(text: str) -> dict[str, str]:
 def _sized(fields: dict[str, str], tag: str, limit: int) -> str:
     value = fields.get(tag, "")
     if not 1 <= len(value) <= limit:
-        raise BadPixCode(_("Field %(field)s needs 1 to %(limit)d letters.") % {"field": tag, "limit": limit})
+        raise BadPixCode(
+            _("Field %(field)s needs 1 to %(limit)d letters.") % {"field": tag, "limit": limit}
+        )
     return value
 
 
@@ -239,6 +259,13 @@ def qr_svg(text: str) -> str:
     """The code as a picture that scales: black on white, with the quiet margin scanners need."""
     picture = io.BytesIO()
     segno.make(text, error="m", micro=False).save(
-        picture, kind="svg", border=4, dark="#000", light="#fff", xmldecl=False, svgns=True, omitsize=True
+        picture,
+        kind="svg",
+        border=4,
+        dark="#000",
+        light="#fff",
+        xmldecl=False,
+        svgns=True,
+        omitsize=True,
     )
     return picture.getvalue().decode()

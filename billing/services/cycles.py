@@ -61,7 +61,9 @@ def span_of(subscription: Subscription, period: Period, zone: ZoneInfo) -> Span 
     end = min(end, subscription.ends_on or end)
     if begin >= end:
         return None
-    return Span(Period(day_start(begin, zone), day_start(end, zone)), (end - begin).days, cycle_days)
+    return Span(
+        Period(day_start(begin, zone), day_start(end, zone)), (end - begin).days, cycle_days
+    )
 
 
 def _cycle_days(day: date, anchor: int) -> int:

@@ -41,7 +41,9 @@ def issue_invoice(subscription: Subscription, period: Period, *, now: datetime) 
         draft = draft_invoices(spans)[0]
     if draft.reason:
         hold_drafts([draft], None, now=now)
-        raise DataIncomplete(_("Too little was measured in this period. Decide under held invoices."))
+        raise DataIncomplete(
+            _("Too little was measured in this period. Decide under held invoices.")
+        )
     return issue_drafts([draft], tenant, now=now)[0]
 
 

@@ -45,7 +45,9 @@ class Preview:
     currency: str
 
 
-def run_billing(tenant_id: int, period: Period, *, now: datetime, started_by: str = "") -> BillingRun:
+def run_billing(
+    tenant_id: int, period: Period, *, now: datetime, started_by: str = ""
+) -> BillingRun:
     """Bill every subscription of the period once. Safe to call twice, at once, and after a crash."""
     with acting_for(tenant_id):
         run = start_billing(period, now=now, started_by=started_by)

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.errors import BadPixCode, BadPixKey
-from billing.gateways.pix import PixCode, PixKeyKind, checksum, plain, qr_svg, read, read_key, shortened, write
+from billing.gateways.pix import (
+    PixCode,
+    PixKeyKind,
+    checksum,
+    plain,
+    qr_svg,
+    read,
+    read_key,
+    shortened,
+    write,
+)
 
 RANDOM_KEY = "123e4567-e12b-12d1-a456-426655440000"
 HEAD = f"00020126580014br.gov.bcb.pix0136{RANDOM_KEY}520400005303986"
@@ -18,7 +28,9 @@ FULANO = PixCode(name="Fulano de Tal", city="BRASILIA", key=RANDOM_KEY)
 STATIC = {
     f"{HEAD}{TAIL}1D3D": FULANO,
     "00020126360014br.gov.bcb.pix0114+5561912345678520400005303986540510.005802BR5913Fulano de Tal6008BRASILIA"
-    "62130509FAT0001236304787D": replace(FULANO, key="+5561912345678", amount_cents=1000, txid="FAT000123"),
+    "62130509FAT0001236304787D": replace(
+        FULANO, key="+5561912345678", amount_cents=1000, txid="FAT000123"
+    ),
     "00020126330014br.gov.bcb.pix01111234567890952040000530398654040.015802BR5913Fulano de Tal6008BRASILIA"
     "62080504INV16304169C": replace(FULANO, key="12345678909", amount_cents=1, txid="INV1"),
     f"{HEAD}540510.00{TAIL}288F": replace(FULANO, amount_cents=1000),
@@ -102,7 +114,10 @@ def test_damaged_codes_are_refused(text: str, why: str) -> None:
 @given(
     cents=st.none() | st.integers(min_value=1, max_value=10**12 - 1),
     txid=st.just("***") | st.text(string.ascii_letters + string.digits, min_size=1, max_size=25),
-    name=st.text(string.ascii_letters + " ", min_size=1, max_size=25).map(str.strip).filter(bool).map(plain),
+    name=st.text(string.ascii_letters + " ", min_size=1, max_size=25)
+    .map(str.strip)
+    .filter(bool)
+    .map(plain),
     info=st.text(string.ascii_letters, max_size=15),
 )
 def test_what_is_written_is_read_back(cents: int | None, txid: str, name: str, info: str) -> None:
@@ -111,7 +126,10 @@ def test_what_is_written_is_read_back(cents: int | None, txid: str, name: str, i
     assert read(write(code)) == code
 
 
-@given(at=st.integers(min_value=0, max_value=127), letter=st.characters(codec="ascii", categories=["L", "N", "P"]))
+@given(
+    at=st.integers(min_value=0, max_value=127),
+    letter=st.characters(codec="ascii", categories=["L", "N", "P"]),
+)
 def test_one_wrong_letter_never_passes(at: int, letter: str) -> None:
     text = next(iter(STATIC))
     if at >= len(text) or text[at].upper() == letter.upper():
@@ -138,7 +156,9 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         (RANDOM_KEY.upper(), PixKeyKind.RANDOM, RANDOM_KEY),
     ],
 )
-def test_keys_are_kept_as_the_directory_writes_them(text: str, kind: PixKeyKind, value: str) -> None:
+def test_keys_are_kept_as_the_directory_writes_them(
+    text: str, kind: PixKeyKind, value: str
+) -> None:
     key = read_key(text)
 
     assert (key.kind, key.value) == (kind, value)
