@@ -1,4 +1,4 @@
-"""Throw-away PostgreSQL and Valkey for the suite, and a database per worker (see clients/testing)."""
+"""Throw-away PostgreSQL and Valkey for the suite, and a database for each worker."""
 
 from __future__ import annotations
 
@@ -125,12 +125,11 @@ def databases(worker_id: str) -> Databases:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(databases: Databases, django_db_blocker: Any) -> Iterator[None]:
+def django_db_setup(databases: Databases, django_db_blocker: Any) -> None:
     """Replaces pytest-django's: a clone of the migrated template instead of test_* databases."""
     with django_db_blocker.unblock():
         databases.clone()
         _assert_app_role()
-    yield
 
 
 @pytest.fixture

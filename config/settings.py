@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,8 @@ if IS_PRODUCTION and _missing:
 
 def secret(name: str) -> str:
     """A secret from the environment. Outside production a fixed, worthless one stands in."""
-    return env.str(name, default="" if IS_PRODUCTION else f"not-a-secret-{name}-" + "x" * 40)
+    stand_in = "" if IS_PRODUCTION else f"not-a-secret-{name}-{'x' * 40}"
+    return str(env.str(name, default=stand_in))
 
 
 SECRET_KEY = secret("SECRET_KEY")
@@ -49,7 +49,7 @@ PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000")
 PULSO_FOLDER = env.path("PULSO_FOLDER", default=str(BASE_DIR / ".pulso"))
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 
-# Applications ------------------------------------------------------------------------------
+# Applications
 
 INSTALLED_APPS = [
     "unfold",
@@ -124,7 +124,7 @@ TEMPLATES = [
     }
 ]
 
-# Database: one role per purpose (DESIGN §4); no alias is a superuser ------------------------
+# Database: one role per purpose (DESIGN §4); no alias is a superuser
 
 ROLE_PREFIX = env.str("DATABASE_ROLE_PREFIX", default="pulso_")
 DATABASE_ROLES = {
@@ -156,7 +156,7 @@ DATABASE_ROUTERS = ["clients.kernel.tenancy.ScopeRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PGTRIGGER_SCHEMA = "pulso"
 
-# Valkey may vanish at any moment: nothing but speed is lost ----------------------------------
+# Valkey may vanish at any moment: nothing but speed is lost
 
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:1/0")
 CACHES = {
@@ -191,7 +191,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 
-# People and sign-in ---------------------------------------------------------------------------
+# People and sign-in
 
 AUTH_USER_MODEL = "clients.User"
 AUTHENTICATION_BACKENDS = [
@@ -211,6 +211,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
+AXES_LOCKOUT_CALLABLE = "clients.web.errors.locked"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -241,7 +242,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# API --------------------------------------------------------------------------------------------
+# API
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -278,7 +279,7 @@ RATELIMIT_USE_CACHE = "default"
 RATELIMIT_FAIL_OPEN = True
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]
 
-# Languages, time, files ---------------------------------------------------------------------------
+# Languages, time, files
 
 LANGUAGE_CODE = "pt-br"
 LANGUAGES = [("pt-br", _("Portuguese")), ("en", _("English"))]
@@ -305,7 +306,7 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20_000_000
 
-# Outside --------------------------------------------------------------------------------------------
+# Outside
 
 EMAIL_URL = env.str("EMAIL_URL", default="")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="pulso@localhost")
@@ -314,7 +315,7 @@ HTTP_ALLOWED_PRIVATE = env.list("HTTP_ALLOWED_PRIVATE", default=[])
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
-# Logs -------------------------------------------------------------------------------------------------
+# Logs
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 _shared: list[Any] = [
@@ -350,4 +351,3 @@ structlog.configure(
     logger_factory=structlog.stdlib.LoggerFactory(),
     cache_logger_on_first_use=True,
 )
-IS_TEST = "pytest" in sys.modules

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import translation
@@ -13,6 +15,7 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException
 
 from clients.api.authentication import signed_in_user
+from clients.kernel.attribution import attributed
 from clients.kernel.tenancy import Actor, acting_as, acting_for
 from clients.models import Membership, TenantStatus, User
 
@@ -23,7 +26,8 @@ BAD_REQUEST = 400
 class TenantMiddleware:
     """Signs the request in, opens the member's tenant around the view, rolls back what failed.
 
-    `request.tenant` and `request.membership` are None where no tenant is open. The tenant is a
+    `request.tenant` and `request.membership` are None where no tenant is open;
+    `request.workplaces` are the tenants the user may choose from. The tenant is a
     verified membership: the one named by `X-Tenant-ID`, or by the session, or the only one.
     """
 
@@ -33,6 +37,7 @@ class TenantMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         found: Any = request
         found.tenant = found.membership = None
+        found.workplaces = []
         if request.path.startswith(PLATFORM):
             return self.get_response(request)
         try:
@@ -41,10 +46,11 @@ class TenantMiddleware:
             return refused(refusal.status_code, str(refusal.get_codes()), str(refusal.detail))
         if user is None:
             return self.get_response(request)
-        tenant_id = chosen_tenant(request, tenants_of(user))
+        found.workplaces = tenants_of(user)
+        tenant_id = chosen_tenant(request, found.workplaces)
         if tenant_id is None:
             return self._without_tenant(request)
-        with acting_for(tenant_id):
+        with attributed(**cause_of(request, user)), acting_for(tenant_id):
             return self._inside(request, user)
 
     def _inside(self, request: HttpRequest, user: User) -> HttpResponse:
@@ -67,22 +73,41 @@ class TenantMiddleware:
         return self.get_response(request)
 
 
-def tenants_of(user: User) -> list[tuple[int, uuid.UUID]]:
-    """The tenants in which the user has an active membership: (id, public id), oldest first."""
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """A tenant in which somebody has an active membership."""
+
+    tenant_id: int
+    public_id: uuid.UUID
+    name: str
+
+
+def tenants_of(user: User) -> list[Workplace]:
+    """The tenants in which the user has an active membership, the oldest membership first."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM tenants_of_user(%s)", [user.pk])
-        return cursor.fetchall()
+        return [Workplace(*row) for row in cursor.fetchall()]
 
 
-def chosen_tenant(request: HttpRequest, tenants: list[tuple[int, uuid.UUID]]) -> int | None:
+def chosen_tenant(request: HttpRequest, workplaces: list[Workplace]) -> int | None:
     """The tenant that the header or the session names, else the first; None if it is not theirs."""
-    by_public_id = {str(public_id): tenant_id for tenant_id, public_id in tenants}
+    by_public_id = {str(place.public_id): place.tenant_id for place in workplaces}
     named = request.headers.get("X-Tenant-ID")
     if named is not None:
         return by_public_id.get(named.strip().lower())
     session: Any = getattr(request, "session", {})
     remembered = by_public_id.get(session.get("tenant", ""))
-    return remembered or (tenants[0][0] if tenants else None)
+    return remembered or (workplaces[0].tenant_id if workplaces else None)
+
+
+def cause_of(request: HttpRequest, user: User) -> dict[str, Any]:
+    """What the audit keeps about a request: who, which request, and the reason they gave."""
+    facts = {
+        "user_id": user.pk,
+        "request_id": structlog.contextvars.get_contextvars().get("request_id"),
+        "reason": request.headers.get("X-Reason", "")[:500],
+    }
+    return {name: fact for name, fact in facts.items() if fact}
 
 
 def in_language(request: HttpRequest, user: User) -> Any:

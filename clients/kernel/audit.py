@@ -15,7 +15,7 @@ M = TypeVar("M", bound=type[models.Model])
 class AuditEvent(pghistory.models.Event):
     """Base of every event table: append-only by grants, and seen by its own tenant only."""
 
-    objects = TenantManager()
+    objects = TenantManager()  # type: ignore[misc,assignment] # narrows pghistory's manager
 
     class Meta:
         abstract = True

@@ -49,5 +49,7 @@ def _guarded(name: str) -> Any:
     return call
 
 
-for _name in "add get set touch delete get_many set_many delete_many has_key incr clear".split():
+READS = ("get", "get_many", "has_key")
+WRITES = ("add", "set", "touch", "incr", "set_many", "delete", "delete_many", "clear")
+for _name in (*READS, *WRITES):
     setattr(ValkeyCache, _name, _guarded(_name))

@@ -16,7 +16,7 @@ class DomainError(Exception):
 
 
 class Retryable(Exception):
-    """The outside failed in a way that time may heal. `after_s`, when known, is how long to wait."""
+    """The outside failed in a way that time may heal; `after_s` says when, if it is known."""
 
     def __init__(self, message: str, after_s: float | None = None) -> None:
         super().__init__(message)

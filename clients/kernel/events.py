@@ -68,7 +68,7 @@ class Nudges:
             task, ids = self._waiting.get()
             try:
                 task.apply_async(kwargs=ids, retry=False, ignore_result=True)
-            except Exception:  # noqa: BLE001 - whatever the broker does, the row is the truth
+            except Exception:
                 logger.warning("nudge not published", extra={"task": task.name}, exc_info=True)
 
 

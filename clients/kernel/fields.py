@@ -79,8 +79,8 @@ class EncryptedTextField(models.BinaryField[Any, Any]):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"editable": True, **options})
 
-    def contribute_to_class(self, cls: Any, name: str, **options: Any) -> None:
-        super().contribute_to_class(cls, name, **options)
+    def contribute_to_class(self, cls: Any, name: str, private_only: bool = False) -> None:
+        super().contribute_to_class(cls, name, private_only)
         setattr(cls, self.attname, _Opened(self))
 
     def bound_to(self, instance: Any) -> str:
@@ -94,9 +94,8 @@ class EncryptedTextField(models.BinaryField[Any, Any]):
     def pre_save(self, instance: Any, add: bool) -> Sealed | None:
         value = instance.__dict__.get(self.attname)
         if isinstance(value, str):
-            value = seal(value, self.bound_to(instance))
-            instance.__dict__[self.attname] = value
-        return value
+            value = instance.__dict__[self.attname] = seal(value, self.bound_to(instance))
+        return None if value is None else Sealed(value)
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         if value is not None and not isinstance(value, Sealed):

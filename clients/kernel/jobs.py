@@ -56,7 +56,7 @@ def claim_slot(job: str, every: timedelta) -> bool:
             "clock_timestamp() ON CONFLICT DO NOTHING",
             [job, int(every.total_seconds())],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount)
 
 
 def sync_schedule(using: str) -> None:

@@ -45,7 +45,10 @@ class LeaseFunction(DefinerFunction):
     """Creates `lease_<table>`: buries exhausted rows, then leases due ones, of any tenant."""
 
     def __init__(self, table: str) -> None:
-        unleased = "due_at <= clock_timestamp() AND coalesce(leased_until, '-infinity') < clock_timestamp()"
+        unleased = (
+            "due_at <= clock_timestamp() "
+            "AND coalesce(leased_until, '-infinity') < clock_timestamp()"
+        )
         chosen = (
             "(only_tenant IS NULL OR tenant_id = only_tenant) AND (only_id IS NULL OR id = only_id)"
         )
@@ -84,7 +87,7 @@ def lease(
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT * FROM lease_{model._meta.db_table}(%s, %s, %s, %s, %s)",
-            [limit, duration, model.max_attempts, tenant_id, id],
+            [limit, f"{duration.total_seconds()} seconds", model.max_attempts, tenant_id, id],
         )
         return [Lease(*row) for row in cursor.fetchall()]
 
@@ -117,7 +120,6 @@ def bury(model: type[LeasedModel], held: Lease, error: str, **fields: Any) -> bo
 
 
 def _finish(model: type[LeasedModel], held: Lease, **fields: Any) -> bool:
-    ours = model._default_manager.filter(
-        pk=held.id, attempts=held.attempt, leased_until__isnull=False
-    )
+    rows: models.Manager[Any] = model._default_manager
+    ours = rows.filter(pk=held.id, attempts=held.attempt, leased_until__isnull=False)
     return bool(ours.update(leased_until=None, **fields))

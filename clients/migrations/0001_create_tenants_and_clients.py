@@ -354,8 +354,8 @@ class Migration(migrations.Migration):
         rls.DefinerFunction(
             "tenants_of_user",
             "wanted bigint",
-            "TABLE (tenant_id bigint, public_id uuid)",
-            "SELECT t.id, t.public_id FROM clients_membership m JOIN clients_tenant t "
+            "TABLE (tenant_id bigint, public_id uuid, name text)",
+            "SELECT t.id, t.public_id, t.name FROM clients_membership m JOIN clients_tenant t "
             "ON t.id = m.tenant_id WHERE m.user_id = wanted AND m.is_active "
             "AND t.status <> 'closed' ORDER BY m.id",
         ),

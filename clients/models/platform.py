@@ -17,6 +17,9 @@ class JobSlot(models.Model):
     slot = models.BigIntegerField(help_text="Unix time divided by the job's period.")
     started_at = models.DateTimeField()
 
+    def __str__(self) -> str:
+        return f"{self.job} {self.slot}"
+
 
 class IdempotencyKey(TenantModel):
     """The first answer to a request that creates or pays, kept to be given again."""

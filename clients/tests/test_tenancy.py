@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 
 from clients.kernel.tenancy import NoTenant, OtherTenant, acting_for
 from clients.models import Client, Tenant

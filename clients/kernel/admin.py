@@ -1,0 +1,124 @@
+"""The base of every page in the office: scoped, fast, readable, changed by verbs."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Model
+from django.forms import Media
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
+
+from clients.kernel.listing import Card, Sum
+from clients.kernel.sites import platform_site, tenant_site
+from clients.kernel.verbs import subject_or_404
+
+HEAVY = ("xregexp", "urlify", "prepopulate")
+
+
+def office_page(*models: type[Model]) -> Any:
+    """Show a model in the tenant's office."""
+    return admin.register(*models, site=tenant_site)
+
+
+def platform_page(*models: type[Model]) -> Any:
+    """Show a model to those who run the service."""
+    return admin.register(*models, site=platform_site)
+
+
+class PublicChangeList(ChangeList):
+    """Rows link by their public id; the key inside is never shown."""
+
+    def url_for_result(self, result: Model) -> str:
+        return self.model_admin.page_of(result)
+
+
+class PulsoAdmin(ModelAdmin):
+    """What a page of either site is: one reading line, 25 rows, no deletion, no log of its own."""
+
+    compressed_fields = False
+    list_per_page = 25
+    list_max_show_all = 50
+    list_filter_submit = True
+    show_full_result_count = False
+    warn_unsaved_form = True
+    change_form_template = "clients/admin/change_form.html"
+    change_list_template = "clients/admin/change_list.html"
+
+    @property
+    def media(self) -> Media:
+        """No form of ours has a slug, so Django's slug helpers (35 kB on every page) stay away."""
+        media = super().media
+        media._js_lists = [
+            [js for js in group if not any(part in str(js) for part in HEAVY)]
+            for group in media._js_lists
+        ]
+        return media
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def log_addition(self, *args: Any) -> None:
+        """Nothing: what changed is recorded by the database itself."""
+
+    log_change = log_addition
+    log_deletions = log_addition
+
+    def page_of(self, obj: Model | None) -> str:
+        """The address of a row's page, or of the list."""
+        name = f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}"
+        if obj is None:
+            return reverse(f"{name}_changelist")
+        return reverse(f"{name}_change", args=[getattr(obj, "public_id", obj.pk)])
+
+    def subject(self, request: HttpRequest, object_id: str) -> Any:
+        """The row of an address; what is missing and what belongs to others answers the same."""
+        return subject_or_404(self.get_object(request, object_id))
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        public = from_field is None and hasattr(self.model, "public_id")
+        return super().get_object(request, object_id, "public_id" if public else from_field)
+
+    def _get_obj_does_not_exist_redirect(self, *args: Any) -> HttpResponse:
+        subject_or_404(None)
+        raise AssertionError("unreachable")
+
+
+class TenantAdmin(PulsoAdmin):
+    """A page of the tenant's office. Who sees and who changes is said by the membership's role."""
+
+    state_fields: ClassVar[tuple[str, ...]] = ("status",)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return PublicChangeList
+
+    def get_exclude(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [*(super().get_exclude(request, obj) or []), "tenant", "public_id"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """State is read here and changed by verbs."""
+        names = {field.name for field in self.opts.get_fields()}
+        state = [name for name in self.state_fields if name in names]
+        return list(dict.fromkeys([*super().get_readonly_fields(request, obj), *state]))
+
+    def list_cards(self, request: HttpRequest, cl: ChangeList) -> list[Card]:
+        """The main filter of the list, as a row of cards with counts and sums."""
+        return []
+
+    def list_sums(self, request: HttpRequest, cl: ChangeList) -> list[Sum]:
+        """What the rows in this filter add up to, below the list."""
+        return []
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        shown = getattr(response, "context_data", None)
+        if shown and (cl := shown.get("cl")):
+            shown |= {"cards": self.list_cards(request, cl), "sums": self.list_sums(request, cl)}
+        return response

@@ -1,0 +1,81 @@
+"""Fields and windows that every page shares."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any, Final
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from clients.kernel import show
+
+AMOUNT: Final = re.compile(
+    r"(?P<sign>[-\u2212])?(?:[A-Z]{0,2}\$|€|£)?"
+    r"(?P<whole>\d+|\d{1,3}(?:\.\d{3})+|\d{1,3}(?:,\d{3})+)"
+    r"(?:(?P<mark>[.,])(?P<part>\d{1,2}))?",
+    re.ASCII,
+)
+
+
+def parse_money(text: str) -> int:
+    """Cents from what a person typed: `1234,5`, `1.234,50`, `R$ 1.234,50`, `1234.50`.
+
+    `1.234` is one thousand two hundred thirty-four. Raises ValueError for what is no amount.
+    """
+    found = AMOUNT.fullmatch(re.sub(r"\s", "", text))
+    if not found or (found["mark"] and found["mark"] in found["whole"]):
+        raise ValueError(text)
+    units = int(re.sub(r"[.,]", "", found["whole"]))
+    cents = units * 100 + int((found["part"] or "").ljust(2, "0"))
+    return -cents if found["sign"] else cents
+
+
+class MoneyField(forms.CharField):
+    """An amount typed as people write it; cleaned to integer cents."""
+
+    def __init__(self, *, minimum_cents: int = 1, **kwargs: Any) -> None:  # Any: CharField's own
+        attrs = {"inputmode": "decimal", "autocomplete": "off"}
+        kwargs.setdefault("widget", UnfoldAdminTextInputWidget(attrs=attrs))
+        self.minimum_cents = minimum_cents
+        super().__init__(**kwargs)
+
+    def to_python(self, value: object) -> Any:  # Any: cents, where CharField says text
+        if value in self.empty_values or isinstance(value, int):
+            return value or None
+        try:
+            cents = parse_money(str(value))
+        except ValueError:
+            raise ValidationError(_("Write the amount like 1.234,50."), code="not_money") from None
+        if cents < self.minimum_cents:
+            least = show.money(self.minimum_cents)
+            message = _("The smallest amount here is %(least)s.") % {"least": least}
+            raise ValidationError(message, code="too_small")
+        return cents
+
+    def prepare_value(self, value: object) -> object:
+        """What was understood is what is shown again."""
+        return show.number(Decimal(value) / 100, 2) if isinstance(value, int) else value
+
+
+class BaseDialog(BaseDialogForm):
+    """A window that asks before something happens. Subclass it to ask for more.
+
+    With `preview_template`, `preview(object_id)` is shown above the fields: what will happen to
+    this very object.
+    """
+
+    preview_template: str | None = None
+
+    def preview(self, object_id: str | None) -> dict[str, object]:
+        return {}
+
+    def render_before_template(self) -> str:
+        if not self.preview_template:
+            return ""
+        return render_to_string(self.preview_template, self.preview(self.object_id), self.request)
