@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from clients.kernel.errors import DomainError
+from clients.kernel.errors import DomainError, Permanent, Retryable
 
 
 class BadPixKey(DomainError):
@@ -50,3 +50,11 @@ class DataIncomplete(DomainError):
 
 class BadAmount(DomainError):
     code = "bad_amount"
+
+
+class NotThere(Retryable):
+    """The bank knows no such payment, or not yet."""
+
+
+class OddAnswer(Permanent):
+    """The bank's answer is not what its documents say."""

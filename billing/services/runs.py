@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import F, QuerySet
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -94,6 +95,13 @@ def work_on(tenant_id: int, run_id: int, *, now: datetime) -> bool:
             return False
         _bill(run, chunk, tenant, now=now)
         return True
+
+
+def open_runs(limit: int = 100) -> list[tuple[int, int]]:
+    """Runs of any tenant that are not done: (tenant_id, run_id), the oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM open_billing_runs(%s)", [limit])
+        return cursor.fetchall()
 
 
 def _bill(run: BillingRun, chunk: Sequence[Subscription], tenant: Tenant, *, now: datetime) -> None:

@@ -1,0 +1,56 @@
+"""When things happen in billing. Each subscription has a sweeper that finds lost work by query."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from celery import shared_task
+from django.utils import timezone
+
+from billing.events import billing_started, notice_kept
+from billing.services import notices, runs
+from clients.kernel.errors import Permanent, Retryable
+from clients.kernel.jobs import once_per_slot, periodic
+
+logger = logging.getLogger(__name__)
+
+
+@billing_started.subscribe
+@shared_task(queue="bulk")
+def bill(tenant_id: int, run_id: int) -> None:
+    while runs.work_on(tenant_id, run_id, now=timezone.now()):
+        pass
+
+
+@periodic(every=timedelta(minutes=1))
+@shared_task(queue="bulk")
+@once_per_slot(timedelta(minutes=1))
+def sweep_billing_runs() -> None:
+    for tenant_id, run_id in runs.open_runs():
+        bill(tenant_id, run_id)
+
+
+@notice_kept.subscribe
+@shared_task(queue="critical")
+def confirm(tenant_id: int, notice_id: int) -> None:
+    notices.confirm_notice(tenant_id, notice_id)
+
+
+@periodic(every=timedelta(seconds=30))
+@shared_task(queue="critical")
+@once_per_slot(timedelta(seconds=30))
+def sweep_notices() -> None:
+    while notices.confirm_due():
+        pass
+
+
+@periodic(every=timedelta(hours=1))
+@shared_task(queue="default")
+@once_per_slot(timedelta(hours=1))
+def reconcile_accounts() -> None:
+    for door in notices.accounts_to_ask():
+        try:
+            notices.reconcile(door.tenant_id, door.account_id, now=timezone.now())
+        except (Retryable, Permanent):
+            logger.warning("bank not reconciled", extra={"account_id": door.account_id})
