@@ -8,8 +8,9 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from billing.events import billing_started, notice_kept
+from billing.events import billing_started, invoices_issued, notice_kept
 from billing.services import notices, runs
+from billing.services.announcing import announce_invoices, tenants_to_tell
 from clients.kernel.errors import Permanent, Retryable
 from clients.kernel.jobs import once_per_slot, periodic
 
@@ -29,6 +30,20 @@ def bill(tenant_id: int, run_id: int) -> None:
 def sweep_billing_runs() -> None:
     for tenant_id, run_id in runs.open_runs():
         bill(tenant_id, run_id)
+
+
+@invoices_issued.subscribe
+@shared_task(queue="default")
+def announce(tenant_id: int) -> None:
+    announce_invoices(tenant_id, now=timezone.now())
+
+
+@periodic(every=timedelta(minutes=1))
+@shared_task(queue="default")
+@once_per_slot(timedelta(minutes=1))
+def sweep_announcements() -> None:
+    for tenant_id in tenants_to_tell():
+        announce(tenant_id)
 
 
 @notice_kept.subscribe

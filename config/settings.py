@@ -312,6 +312,8 @@ EMAIL_URL = env.str("EMAIL_URL", default="")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="pulso@localhost")
 # Hosts that outside calls may reach although their address is private: the simulators.
 HTTP_ALLOWED_PRIVATE = env.list("HTTP_ALLOWED_PRIVATE", default=[])
+# The simulated bank (manage.py simulate_pix); its host must be in HTTP_ALLOWED_PRIVATE.
+PIX_SIMULATOR_URL = env.str("PIX_SIMULATOR_URL", default="http://127.0.0.1:8091")
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 

@@ -7,11 +7,12 @@ adapter does not send yet; the path of the token differs between banks and is un
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from billing.errors import NotThere, OddAnswer
 from billing.gateways.base import Credentials, Received
@@ -23,7 +24,8 @@ TOKEN_PATH: Final = "/oauth/token"  # noqa: S105 - a path
 END_TO_END_ID: Final = re.compile(r"[A-Za-z0-9]{32}")
 AMOUNT: Final = re.compile(r"[0-9]{1,10}\.[0-9]{2}")
 MOST_PAGES: Final = 100
-OK, UNAUTHORIZED, NOT_FOUND, TOO_MANY, BROKEN = 200, 401, 404, 429, 500
+OK, CREATED, NO_CONTENT = 200, 201, 204
+UNAUTHORIZED, NOT_FOUND, TOO_MANY, BROKEN = 401, 404, 429, 500
 
 
 class ApiPix:
@@ -52,19 +54,30 @@ class ApiPix:
                 break
         return found
 
+    def call_here(self, pix_key: str, url: str) -> None:
+        body = json.dumps({"webhookUrl": url}).encode()
+        answer = self._ask("PUT", f"/v2/webhook/{quote(pix_key, safe='')}", body)
+        if answer.status not in (OK, CREATED, NO_CONTENT):
+            _json(answer)
+
     def _get(self, path: str) -> Any:
-        answer = self._ask(path)
-        if answer.status == UNAUTHORIZED:
-            self._token = ""
-            answer = self._ask(path)
+        answer = self._ask("GET", path)
         if answer.status == NOT_FOUND:
             raise NotThere("the bank knows no such payment")
         return _json(answer)
 
-    def _ask(self, path: str) -> Answer:
+    def _ask(self, method: str, path: str, content: bytes | None = None) -> Answer:
+        """Ask with our token; once more with a new one when it has grown old."""
         if not self._token:
             self._token = self._new_token()
-        return self._call("GET", path, {"authorization": f"Bearer {self._token}"})
+        answer = self._call(method, path, self._headers(), content)
+        if answer.status == UNAUTHORIZED:
+            self._token = self._new_token()
+            answer = self._call(method, path, self._headers(), content)
+        return answer
+
+    def _headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self._token}", "content-type": "application/json"}
 
     def _new_token(self) -> str:
         pair = f"{self._credentials.client_id}:{self._credentials.client_secret}"

@@ -42,3 +42,7 @@ class Gateway(Protocol):
     def received_between(self, start: datetime, end: datetime) -> list[Mapping[str, object]]:
         """Every payment of that time, in the words of the bank's own notices."""
         ...
+
+    def call_here(self, pix_key: str, url: str) -> None:
+        """Ask the bank to announce payments to this key at `url`."""
+        ...

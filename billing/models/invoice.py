@@ -83,6 +83,7 @@ class Invoice(TenantModel, PublicIdModel):
     paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
     voided_at = models.DateTimeField(_("cancelled at"), null=True, blank=True)
     void_reason = models.CharField(_("reason"), max_length=200, blank=True)
+    announced_at = models.DateTimeField(_("client told at"), null=True, blank=True)
     document = TenantForeignKey(
         StoredFile, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
     )
@@ -96,6 +97,11 @@ class Invoice(TenantModel, PublicIdModel):
         indexes = [
             models.Index(fields=["tenant", "client", "-due_on"], name="billing_invoice_by_client"),
             models.Index(fields=["tenant", "status", "due_on"], name="billing_invoice_by_due"),
+            models.Index(
+                fields=["tenant", "id"],
+                condition=models.Q(announced_at=None, status=InvoiceStatus.ISSUED),
+                name="billing_invoice_untold",
+            ),
         ]
         constraints = [
             one_of("status", InvoiceStatus),

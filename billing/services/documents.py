@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from billing.gateways import pix
 from billing.models import Invoice, InvoiceLine, InvoiceStatus, LineKind
-from clients.kernel import pdf, show
+from clients.kernel import pdf, show, when
 from clients.kernel.files import keep_file
 from clients.models import Client, StoredFile, Tenant
 
@@ -41,6 +42,15 @@ def invoice_pdf(invoice: Invoice, *, now: datetime) -> StoredFile:
     invoice.document = file
     invoice.save(update_fields=["document"])
     return file
+
+
+def payable_code(invoice: Invoice) -> str:
+    """The Pix code for what is still to be paid; "" when nothing is or no key was set up."""
+    if not invoice.pix_code or not invoice.open_cents:
+        return ""
+    if not invoice.paid_cents:
+        return invoice.pix_code
+    return pix.write(replace(pix.read(invoice.pix_code), amount_cents=invoice.open_cents))
 
 
 def invoice_data(invoice: Invoice) -> dict[str, Any]:
@@ -128,13 +138,13 @@ def _facts(invoice: Invoice, tenant: Tenant) -> list[dict[str, str | None]]:
     first = invoice.period_start.astimezone(zone).date()
     last = (invoice.period_end.astimezone(zone) - timedelta(days=1)).date()
     days = _("%(first)s to %(last)s") % {
-        "first": show.paper_day(first),
-        "last": show.paper_day(last),
+        "first": when.paper_day(first),
+        "last": when.paper_day(last),
     }
-    issued = show.paper_day(invoice.issued_at.astimezone(zone).date())
+    issued = when.paper_day(invoice.issued_at.astimezone(zone).date())
     return [
-        {"label": _("Due on"), "value": show.paper_day(invoice.due_on), "note": None},
-        {"label": _("Period"), "value": show.month(first), "note": days},
+        {"label": _("Due on"), "value": when.paper_day(invoice.due_on), "note": None},
+        {"label": _("Period"), "value": when.month(first), "note": days},
         {"label": _("Issued on"), "value": issued, "note": None},
     ]
 
@@ -208,7 +218,7 @@ def _moment(text: str, tenant: Tenant) -> str:
     if instant is None:
         return text
     local = instant.astimezone(tenant.zone)
-    return f"{show.paper_day(local.date())} {local:%H:%M}"
+    return f"{when.paper_day(local.date())} {local:%H:%M}"
 
 
 def _sums(invoice: Invoice) -> list[dict[str, Any]]:
@@ -225,7 +235,8 @@ def _sums(invoice: Invoice) -> list[dict[str, Any]]:
 
 
 def _pix(invoice: Invoice) -> dict[str, Any]:
-    code = pix.read(invoice.pix_code)
+    text = payable_code(invoice)
+    code = pix.read(text)
     steps = [
         _("Open your bank's application and choose Pix."),
         _("Scan the QR code or paste the code below."),
@@ -241,8 +252,8 @@ def _pix(invoice: Invoice) -> dict[str, Any]:
         "steps": steps,
         "receiver": receiver,
         "code_label": _("Pix code to copy and paste"),
-        "code": invoice.pix_code,
-        "qr": pix.qr_svg(invoice.pix_code),
+        "code": text,
+        "qr": pix.qr_svg(text),
     }
 
 

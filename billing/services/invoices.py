@@ -12,7 +12,6 @@ from billing.events import invoice_voided
 from billing.models import AccountCode, Invoice, InvoiceStatus, Subscription
 from billing.services.cycles import check_period
 from billing.services.drafts import draft_invoices, spans_of
-from billing.services.held import hold_drafts
 from billing.services.issuing import issue_drafts
 from billing.services.ledger import Movement, post
 from clients.kernel.periods import Period
@@ -23,8 +22,8 @@ from clients.models import Tenant
 def issue_invoice(subscription: Subscription, period: Period, *, now: datetime) -> Invoice:
     """The invoice of a subscription for a period; issues it when there is none that counts.
 
-    Safe to call twice. After a cancelled invoice it issues another. Raises DataIncomplete, and
-    leaves the invoice waiting for a decision, when too little was measured.
+    Safe to call twice. After a cancelled invoice it issues another. Raises DataIncomplete when too
+    little was measured: a run holds such a period, and a person decides.
     """
     tenant = Tenant.objects.get(pk=current_tenant_id())
     check_period(period, tenant.zone)
@@ -40,9 +39,8 @@ def issue_invoice(subscription: Subscription, period: Period, *, now: datetime) 
     with translation.override(tenant.locale):
         draft = draft_invoices(spans)[0]
     if draft.reason:
-        hold_drafts([draft], None, now=now)
         raise DataIncomplete(
-            _("Too little was measured in this period. Decide under held invoices.")
+            _("Too little was measured. Bill the month, then decide under held invoices.")
         )
     return issue_drafts([draft], tenant, now=now)[0]
 

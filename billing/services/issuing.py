@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from billing.events import invoice_issued
+from billing.events import invoice_issued, invoices_issued
 from billing.gateways import pix
 from billing.models import (
     AccountCode,
@@ -18,7 +18,6 @@ from billing.models import (
     InvoiceSeries,
     InvoiceStatus,
 )
-from billing.services.announcing import announce_invoices
 from billing.services.cycles import due_date
 from billing.services.drafts import Draft
 from billing.services.ledger import Movement, post
@@ -45,7 +44,7 @@ def issue_drafts(drafts: Sequence[Draft], tenant: Tenant, *, now: datetime) -> l
     _write_lines(invoices, drafts)
     post([_receivable(invoice) for invoice in invoices if invoice.total_cents], at=now)
     _settle_held(invoices, now=now)
-    announce_invoices(invoices, tenant, now=now)
+    invoices_issued.announce(tenant_id=tenant.pk)
     for invoice in invoices:
         invoice_issued.announce(tenant_id=tenant.pk, invoice_id=invoice.pk)
     return invoices

@@ -64,7 +64,7 @@ def keep_elements(account_id: int, elements: Sequence[object], *, now: datetime)
     new = 0
     for element in elements[:MOST_NOTICES]:
         kept = _storable(element)
-        told = kept.get("endToEndId") if isinstance(kept, dict) else None
+        told = kept.get("endToEndId")
         notice, created = GatewayNotice.objects.get_or_create(
             account_id=account_id,
             body_sha256=_digest(json.dumps(kept, sort_keys=True).encode()),
@@ -89,13 +89,13 @@ def _elements(body: bytes) -> list[object]:
     return told if isinstance(told, list) else [found]
 
 
-def _storable(element: object) -> object:
-    """The element, or what can be said of one that the database would refuse."""
+def _storable(element: object) -> dict[str, object]:
+    """The element, or what can be said of one that is no object or that the database would refuse."""
     try:
         raw = json.dumps(element, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):  # infinite numbers, half a character
         return {"unreadable": _digest(repr(element)[:LARGEST_NOTICE].encode("utf-8", "replace"))}
-    if len(raw) > LARGEST_NOTICE or b"\\u0000" in raw:
+    if not isinstance(element, dict) or len(raw) > LARGEST_NOTICE or b"\\u0000" in raw:
         return {"unreadable": _digest(raw), "bytes": len(raw)}
     return element
 

@@ -23,6 +23,7 @@ from billing.models import (
     RunStatus,
     Subscription,
 )
+from billing.services.announcing import announce_invoices
 from billing.services.cycles import Span, check_period
 from billing.services.drafts import draft_invoices, spans_of
 from billing.services.held import hold_drafts
@@ -49,11 +50,15 @@ class Preview:
 def run_billing(
     tenant_id: int, period: Period, *, now: datetime, started_by: str = ""
 ) -> BillingRun:
-    """Bill every subscription of the period once. Safe to call twice, at once, and after a crash."""
+    """Bill every subscription of the period once, and tell the clients.
+
+    Safe to call twice, at once, and again after a crash.
+    """
     with acting_for(tenant_id):
         run = start_billing(period, now=now, started_by=started_by)
     while work_on(tenant_id, run.pk, now=now):
         pass
+    announce_invoices(tenant_id, now=now)
     with acting_for(tenant_id):
         run.refresh_from_db()
     return run

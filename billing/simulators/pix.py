@@ -24,6 +24,7 @@ import urllib.request
 from binascii import crc_hqx
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -47,10 +48,15 @@ class Refused(Exception):
 class PixSimulator:
     """Start it, be paid through `pay`, ask it at `url`, stop it."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, *, memory: Path | None = None) -> None:
+        """`memory` is a file that keeps payments and webhooks from one start to the next."""
         self.webhooks: dict[str, str] = {}
         self.payments: dict[str, dict[str, Any]] = {}
         self.tokens: set[str] = set()
+        self._memory, self._remembering = memory, threading.Lock()
+        if memory is not None and memory.exists():
+            kept = json.loads(memory.read_text())
+            self.webhooks, self.payments = kept["webhooks"], kept["payments"]
         self._server = _Server(("127.0.0.1", port), _Talk)
         self._server.simulator = self
 
@@ -86,9 +92,19 @@ class PixSimulator:
         if payment["txid"] == "***":
             del payment["txid"]
         self.payments[payment["endToEndId"]] = payment
+        self.remember()
         if calls_back:
             self.call_back(payment["endToEndId"])
         return payment
+
+    def remember(self) -> None:
+        """Write everything down, if there is where to."""
+        if self._memory is None:
+            return
+        with self._remembering:
+            fresh = self._memory.with_suffix(".new")
+            fresh.write_text(json.dumps({"webhooks": self.webhooks, "payments": self.payments}))
+            fresh.replace(self._memory)
 
     def call_back(self, end_to_end_id: str) -> None:
         """Tell the receiver, in the background. Only a payment with a txid is told."""
@@ -230,6 +246,7 @@ class _Talk(BaseHTTPRequestHandler):
             if not isinstance(address, str):
                 raise Refused(400, "WebhookOperacaoInvalida", "webhookUrl is needed.")
             self.server.simulator.webhooks[unquote(found[1])] = address
+            self.server.simulator.remember()
             return 200, {}
         raise Refused(404, "NaoEncontrado", "There is nothing here.")
 

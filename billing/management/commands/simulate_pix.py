@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from billing.simulators.pix import PixSimulator
@@ -15,7 +16,8 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8091)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        simulator = PixSimulator(options["port"])
+        settings.PULSO_FOLDER.mkdir(parents=True, exist_ok=True)
+        simulator = PixSimulator(options["port"], memory=settings.PULSO_FOLDER / "pix.json")
         self.stdout.write(f"Simulated bank at {simulator.url}; Ctrl-C stops it.")
         try:
             simulator.serve()
