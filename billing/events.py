@@ -8,4 +8,5 @@ invoices_issued = Event("billing.invoices_issued")  # once for each chunk; clien
 invoice_held = Event("billing.invoice_held")
 invoice_paid = Event("billing.invoice_paid")
 invoice_voided = Event("billing.invoice_voided")
+account_saved = Event("billing.account_saved")
 notice_kept = Event("billing.notice_kept")

@@ -8,8 +8,9 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from billing.events import billing_started, invoices_issued, notice_kept
+from billing.events import account_saved, billing_started, invoices_issued, notice_kept
 from billing.services import notices, runs
+from billing.services.accounts import connect_account
 from billing.services.announcing import announce_invoices, tenants_to_tell
 from clients.kernel.errors import Permanent, Retryable
 from clients.kernel.jobs import once_per_slot, periodic
@@ -60,12 +61,19 @@ def sweep_notices() -> None:
         pass
 
 
-@periodic(every=timedelta(hours=1))
+@account_saved.subscribe
 @shared_task(queue="default")
-@once_per_slot(timedelta(hours=1))
-def reconcile_accounts() -> None:
+def reach_bank(tenant_id: int, account_id: int) -> None:
+    try:
+        connect_account(tenant_id, account_id)
+        notices.reconcile(tenant_id, account_id, now=timezone.now())
+    except (Retryable, Permanent):
+        logger.warning("bank not reached", extra={"account_id": account_id})
+
+
+@periodic(every=timedelta(minutes=10))
+@shared_task(queue="default")
+@once_per_slot(timedelta(minutes=10))
+def sweep_banks() -> None:
     for door in notices.accounts_to_ask():
-        try:
-            notices.reconcile(door.tenant_id, door.account_id, now=timezone.now())
-        except (Retryable, Permanent):
-            logger.warning("bank not reconciled", extra={"account_id": door.account_id})
+        reach_bank(door.tenant_id, door.account_id)

@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from billing.errors import BadPixKey
+from billing.events import account_saved
 from billing.gateways.pix import CITY_LIMIT, KEY_LIMIT, NAME_LIMIT, plain, read_key
 from clients.kernel.audit import audited
 from clients.kernel.constraints import one_of
@@ -77,6 +78,7 @@ class GatewayAccount(TenantModel, PublicIdModel):
             self.webhook_token = token
             self.webhook_token_sha256 = token_hash(token)
         super().save(*args, **options)
+        account_saved.announce(tenant_id=self.tenant_id, account_id=self.pk)
 
     def clean(self) -> None:
         try:
