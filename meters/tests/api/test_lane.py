@@ -103,9 +103,7 @@ def reading(at: datetime = HOUR_AGO, **values: Any) -> dict[str, Any]:
 
 def stored(tenant: Tenant) -> list[tuple[datetime, float]]:
     with acting_for(tenant.pk):
-        return list(
-            Reading.objects.order_by("measured_at").values_list("measured_at", "power_w")
-        )
+        return list(Reading.objects.order_by("measured_at").values_list("measured_at", "power_w"))
 
 
 def test_a_reading_is_stored_and_its_quarter_touched(
@@ -125,9 +123,7 @@ def test_a_reading_is_stored_and_its_quarter_touched(
     assert touched.quarter_at <= HOUR_AGO < touched.quarter_at + timedelta(minutes=15)
 
 
-def test_list_envelope_lines_and_gzip_mean_the_same(
-    door: Door, acacia: Tenant, key: str
-) -> None:
+def test_list_envelope_lines_and_gzip_mean_the_same(door: Door, acacia: Tenant, key: str) -> None:
     rows = [reading(HOUR_AGO + timedelta(minutes=minute)) for minute in range(4)]
     lines = b"\n".join(json.dumps(row).encode() for row in rows[2:3] + rows[:1])
 
@@ -261,9 +257,7 @@ def test_the_meter_may_be_left_out_when_the_key_has_one(
     door: Door, acacia: Tenant, meter: Meter, key: str
 ) -> None:
     assert door.post({"measured_at": HOUR_AGO.isoformat(), "power_w": 1}, key)[0] == 200
-    assert (
-        door.post(reading(NOW, meter=str(meter.public_id)), key)[1]["accepted"] == 1
-    )
+    assert door.post(reading(NOW, meter=str(meter.public_id)), key)[1]["accepted"] == 1
 
 
 def test_a_key_reports_its_own_meters_only(
@@ -391,9 +385,7 @@ BAD: dict[str, tuple[bytes, int, str]] = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_bodies_are_refused_whole(
-    name: str, door: Door, acacia: Tenant, key: str
-) -> None:
+def test_bad_bodies_are_refused_whole(name: str, door: Door, acacia: Tenant, key: str) -> None:
     body, expected, code = BAD[name]
 
     status, said = door.post(body, key)
@@ -415,9 +407,7 @@ def test_one_bad_item_refuses_all_and_is_named(door: Door, acacia: Tenant, key: 
     assert stored(acacia) == []
 
 
-def test_compressed_bodies_are_bounded_and_checked(
-    door: Door, acacia: Tenant, key: str
-) -> None:
+def test_compressed_bodies_are_bounded_and_checked(door: Door, acacia: Tenant, key: str) -> None:
     bomb = gzip.compress(b" " * 200_000_000)
     fine = gzip.compress(json.dumps(reading()).encode())
 
