@@ -298,6 +298,9 @@ RATELIMIT_USE_CACHE = "default"
 RATELIMIT_FAIL_OPEN = True
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]
 
+# Requests a minute for a device key that has no rate of its own.
+INGEST_RATE_PER_MINUTE = env.int("INGEST_RATE_PER_MINUTE", default=600)
+
 # Languages, time, files
 
 LANGUAGE_CODE = "pt-br"
@@ -310,7 +313,7 @@ USE_TZ = True
 USE_I18N = True
 USE_THOUSAND_SEPARATOR = True
 STATIC_URL = "/static/"
-STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+STATIC_ROOT = env.str("STATIC_ROOT", default="staticfiles" if IS_PRODUCTION else "") or None
 STATICFILES_DIRS = [BASE_DIR / "clients" / "static_unfold"]  # shadows unfold's fonts and chart.js
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
@@ -331,13 +334,13 @@ EMAIL_URL = env.str("EMAIL_URL", default="")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="pulso@localhost")
 # Hosts that outside calls may reach although their address is private: the simulators.
 HTTP_ALLOWED_PRIVATE = env.list("HTTP_ALLOWED_PRIVATE", default=[])
-# The simulated bank (manage.py simulate_pix); its host must be in HTTP_ALLOWED_PRIVATE.
-PIX_SIMULATOR_URL = env.str("PIX_SIMULATOR_URL", default="http://127.0.0.1:8091")
 # WhatsApp accounts use Meta's address unless they name another; simulated ones use our own server.
 WHATSAPP_API_URL = env.str("WHATSAPP_API_URL", default="https://graph.facebook.com/v23.0")
 WHATSAPP_SIMULATOR_URL = env.str("WHATSAPP_SIMULATOR_URL", default="http://127.0.0.1:8990")
 # Letters of accounts without a mail server lie here, when EMAIL_URL is empty too.
 MAILBOX_FOLDER = env.str("MAILBOX_FOLDER", default=str(PULSO_FOLDER("mailbox")))
+# The simulated bank (manage.py simulate_pix); its host must be in HTTP_ALLOWED_PRIVATE.
+PIX_SIMULATOR_URL = env.str("PIX_SIMULATOR_URL", default="http://127.0.0.1:8091")
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 SENTRY_ENVIRONMENT = env.str("SENTRY_ENVIRONMENT", default=ENVIRONMENT)
 RELEASE = env.str("RELEASE", default="")
