@@ -37,7 +37,6 @@ def open_demo_account() -> GatewayAccount:
         pix_key=DEMO_KEY.format(tenant.pk),
         receiver_name=shortened(tenant.name, NAME_LIMIT),
         receiver_city=shortened(tenant.city or "Brasilia", CITY_LIMIT),
-        base_url=settings.PIX_SIMULATOR_URL,
         client_id="demo",
         client_secret="demo",  # noqa: S106 - the simulator takes any
         is_default=receiving_account() is None,

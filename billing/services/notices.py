@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
 from billing.events import notice_kept
 from billing.gateways.base import Credentials, Gateway, Received
 from billing.gateways.registry import GATEWAYS
-from billing.models import GatewayAccount, GatewayNotice, Invoice, PaymentMethod
+from billing.models import GatewayAccount, GatewayKind, GatewayNotice, Invoice, PaymentMethod
 from billing.models.gateway import token_hash
 from billing.services.payments import keep_unmatched, mark_paid
 from clients.kernel.errors import DomainError, Permanent, Retryable
@@ -179,11 +180,17 @@ def gateway_of(account: GatewayAccount) -> Gateway | None:
     return GATEWAYS[account.kind](
         Credentials(
             key=f"pix:{account.pk}",
-            base_url=account.base_url,
+            base_url=_address(account),
             client_id=account.client_id,
             client_secret=account.client_secret,
         )
     )
+
+
+def _address(account: GatewayAccount) -> str:
+    """The simulated bank is wherever it was started."""
+    simulated = account.kind == GatewayKind.SIMULATOR
+    return settings.PIX_SIMULATOR_URL if simulated else account.base_url
 
 
 def reconcile(tenant_id: int, account_id: int, *, now: datetime) -> int:
