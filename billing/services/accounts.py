@@ -22,7 +22,7 @@ DEMO_KEY: Final = (
 def webhook_address(account: GatewayAccount) -> str:
     """Where the account's bank calls. It appends /pix, as API Pix says."""
     path: str = reverse("billing:pix_webhook", args=[account.webhook_token])
-    return settings.PUBLIC_URL.rstrip("/") + path.removesuffix("/pix")
+    return f"{settings.PUBLIC_URL.rstrip('/')}{path.removesuffix('/pix')}"
 
 
 def open_demo_account() -> GatewayAccount:

@@ -91,7 +91,7 @@ def _elements(body: bytes) -> list[object]:
 
 
 def _storable(element: object) -> dict[str, object]:
-    """The element, or what can be said of one that is no object or that the database would refuse."""
+    """The element, or what can be said of one that the database would refuse."""
     try:
         raw = json.dumps(element, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):  # infinite numbers, half a character
@@ -126,11 +126,7 @@ def _confirm(held: Lease) -> None:
         notice = GatewayNotice.objects.select_related("account").get(pk=held.id)
         account, gateway = notice.account, gateway_of(notice.account)
     try:
-        if gateway is None:
-            raise Permanent("this account has no bank that could be asked")
-        received = gateway.received(notice.end_to_end_id)
-        if received.pix_key != account.pix_key or received.end_to_end_id != notice.end_to_end_id:
-            raise Permanent("the bank's payment went to another key")
+        received = _ask(gateway, account, notice.end_to_end_id)
     except Retryable as error:
         delay = FIRST_DELAY * 2 ** min(held.attempt, 10)
         with acting_for(held.tenant_id):
@@ -148,6 +144,16 @@ def _confirm(held: Lease) -> None:
     except DomainError as error:
         with acting_for(held.tenant_id):
             bury(GatewayNotice, held, str(error))
+
+
+def _ask(gateway: Gateway | None, account: GatewayAccount, end_to_end_id: str) -> Received:
+    """What the bank says, about this very payment to this very account."""
+    if gateway is None:
+        raise Permanent("this account has no bank that could be asked")
+    received = gateway.received(end_to_end_id)
+    if (received.pix_key, received.end_to_end_id) != (account.pix_key, end_to_end_id):
+        raise Permanent("the bank's payment went to another key")
+    return received
 
 
 def take_payment(account: GatewayAccount, received: Received) -> None:

@@ -13,7 +13,9 @@ from messaging.testing import make_channel_account
 def test_an_invoice_is_announced_once_with_its_pix_code(acacia: Tenant) -> None:
     make_account(tenant=acacia)
     make_channel_account(tenant=acacia)
-    client = make_client(tenant=acacia, name="Amina Souza", phone="+5511987654321", email="a@b.example")
+    client = make_client(
+        tenant=acacia, name="Amina Souza", phone="+5511987654321", email="a@b.example"
+    )
     invoice = make_invoice(tenant=acacia, client=client)
     assert tenants_to_tell() == [acacia.pk]
 
