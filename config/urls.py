@@ -10,6 +10,7 @@ from clients.web.platform import verify
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("api/", include("config.api")),
     path("admin/", tenant_site.urls),
     path("platform/verify/", verify, name="platform_verify"),
     path("platform/", platform_site.urls),

@@ -34,7 +34,7 @@ def run(arguments: list[str]) -> int:
     chosen_marker, passed_on = take_marker(passed_on)
     statuses, total = set[int](), Counter[str]()
     for marker, options in (("not e2e", IN_PARALLEL), ("e2e", [])):
-        if marker == "e2e" and not any(mentions_browser(path) for path in test_files(passed_on)):
+        if marker == "e2e" and not any(mentions_browser(path) for path in chosen_files(passed_on)):
             continue
         if marker == "e2e" and not browser:
             print("The browser tests did not run: no Chromium was found (set CHROMIUM_PATH).")
@@ -55,7 +55,7 @@ def take_marker(arguments: list[str]) -> tuple[str, list[str]]:
     return " ".join(arguments[place + 1 : place + 2]), arguments[:place] + arguments[place + 2 :]
 
 
-def test_files(arguments: list[str]) -> Iterator[Path]:
+def chosen_files(arguments: list[str]) -> Iterator[Path]:
     """The files that pytest would look into for these arguments."""
     named = [ROOT / word.split("::")[0] for word in arguments if not word.startswith("-")]
     for place in [path for path in named if path.exists()] or [ROOT]:
