@@ -272,7 +272,7 @@ def message_of(tenant: Tenant, invoice: Invoice) -> Message:
 
 
 def pay(house: Walk, tenant: Tenant, invoice: Invoice) -> None:
-    """The client pays at the simulated bank; the bank's notice is confirmed and the invoice paid."""
+    """The client pays at the simulated bank; its notice is confirmed, the invoice is paid."""
     with house.step("payment") as said:
         if invoice.status == InvoiceStatus.PAID:
             said.append(f"{invoice.label} was paid {invoice.paid_at:%Y-%m-%d %H:%M} UTC")

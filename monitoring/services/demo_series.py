@@ -1,7 +1,7 @@
 """The real measurements that the demonstration posts, moved to recent days.
 
-A series keeps its local clock times and weekdays: it is moved by a whole number of weeks and read in
-the site's time zone. An hour that the source's clock skipped stays a gap. Where it is moved to
+A series keeps its local clock times and weekdays: it is moved by a whole number of weeks and read
+in the site's time zone. An hour that the source's clock skipped stays a gap. Where it is moved to
 depends on the tenant's first day alone, so that every later run posts the same readings again.
 """
 
