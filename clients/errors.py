@@ -1,6 +1,12 @@
+"""The ways clients says no."""
+
 from __future__ import annotations
 
 from clients.kernel.errors import DomainError
+
+
+class ClientClosed(DomainError):
+    code = "client_closed"
 
 
 class TokenRefused(DomainError):

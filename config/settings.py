@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from clients.kernel.scrub import scrub_log
+from config.unfold import UNFOLD, UNFOLD_PLATFORM  # noqa: F401 - unfold reads them here
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -218,11 +219,13 @@ AXES_LOCKOUT_CALLABLE = "clients.web.errors.locked"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_CALLABLE = "clients.web.errors.locked"
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_CLIENT_IP_CALLABLE = "clients.kernel.ratelimits.address_of"
 OTP_TOTP_ISSUER = "Pulso"
+CSRF_FAILURE_VIEW = "clients.web.errors.not_verified"
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
@@ -295,6 +298,9 @@ RATELIMIT_USE_CACHE = "default"
 RATELIMIT_FAIL_OPEN = True
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]
 
+# Requests a minute for a device key that has no rate of its own.
+INGEST_RATE_PER_MINUTE = env.int("INGEST_RATE_PER_MINUTE", default=600)
+
 # Languages, time, files
 
 LANGUAGE_CODE = "pt-br"
@@ -307,7 +313,7 @@ USE_TZ = True
 USE_I18N = True
 USE_THOUSAND_SEPARATOR = True
 STATIC_URL = "/static/"
-STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+STATIC_ROOT = env.str("STATIC_ROOT", default="staticfiles" if IS_PRODUCTION else "") or None
 STATICFILES_DIRS = [BASE_DIR / "clients" / "static_unfold"]  # shadows unfold's fonts and chart.js
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
@@ -328,6 +334,11 @@ EMAIL_URL = env.str("EMAIL_URL", default="")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="pulso@localhost")
 # Hosts that outside calls may reach although their address is private: the simulators.
 HTTP_ALLOWED_PRIVATE = env.list("HTTP_ALLOWED_PRIVATE", default=[])
+# WhatsApp accounts use Meta's address unless they name another; simulated ones use our own server.
+WHATSAPP_API_URL = env.str("WHATSAPP_API_URL", default="https://graph.facebook.com/v23.0")
+WHATSAPP_SIMULATOR_URL = env.str("WHATSAPP_SIMULATOR_URL", default="http://127.0.0.1:8990")
+# Letters of accounts without a mail server lie here, when EMAIL_URL is empty too.
+MAILBOX_FOLDER = env.str("MAILBOX_FOLDER", default=str(PULSO_FOLDER("mailbox")))
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 SENTRY_ENVIRONMENT = env.str("SENTRY_ENVIRONMENT", default=ENVIRONMENT)
 RELEASE = env.str("RELEASE", default="")

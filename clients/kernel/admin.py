@@ -13,8 +13,9 @@ from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
 from clients.kernel.listing import Card, Sum
+from clients.kernel.panels import Words
 from clients.kernel.sites import platform_site, tenant_site
-from clients.kernel.verbs import subject_or_404
+from clients.kernel.verbs import row_or_404
 
 HEAVY = ("xregexp", "urlify", "prepopulate")
 
@@ -44,6 +45,9 @@ class PulsoAdmin(ModelAdmin):
     list_max_show_all = 50
     list_filter_submit = True
     show_full_result_count = False
+    is_compact = False  # on a phone two lines a row, made of subject, who, due, amount, situation
+    list_before_template = "clients/admin/list_cards.html"
+    list_after_template = "clients/admin/list_sums.html"
     warn_unsaved_form = True
     change_form_template = "clients/admin/change_form.html"
     change_list_template = "clients/admin/change_list.html"
@@ -74,9 +78,9 @@ class PulsoAdmin(ModelAdmin):
             return reverse(f"{name}_changelist")
         return reverse(f"{name}_change", args=[getattr(obj, "public_id", obj.pk)])
 
-    def subject(self, request: HttpRequest, object_id: str) -> Any:
+    def row(self, request: HttpRequest, object_id: str) -> Any:
         """The row of an address; what is missing and what belongs to others answers the same."""
-        return subject_or_404(self.get_object(request, object_id))
+        return row_or_404(self.get_object(request, object_id))
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -85,13 +89,16 @@ class PulsoAdmin(ModelAdmin):
         return super().get_object(request, object_id, "public_id" if public else from_field)
 
     def _get_obj_does_not_exist_redirect(self, *args: Any) -> HttpResponse:
-        subject_or_404(None)
+        row_or_404(None)
         raise AssertionError("unreachable")
 
 
 class TenantAdmin(PulsoAdmin):
     """A page of the tenant's office. Who sees and who changes is said by the membership's role."""
 
+    is_compact = True
+    settings_icon = ""  # with an icon the list is a card on the settings page, with this text
+    settings_text: Words = ""
     state_fields: ClassVar[tuple[str, ...]] = ("status",)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:

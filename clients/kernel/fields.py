@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -70,13 +70,7 @@ class _Opened:
         instance.__dict__[self.field.attname] = value
 
 
-if TYPE_CHECKING:
-    _Binary = models.BinaryField[Any, Any]
-else:  # Django gives only relations a subscript at run time
-    _Binary = models.BinaryField
-
-
-class EncryptedTextField(_Binary):
+class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg] # generic in the stubs only
     """A str on the instance, AES-GCM in the database. Needs `tenant_id` and `public_id`.
 
     It cannot be filtered on, nor set by `update()`: both would lose the binding.

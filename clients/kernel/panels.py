@@ -60,6 +60,11 @@ class Figure:
     better: bool | None = None
     share: float | None = None
 
+    @property
+    def size(self) -> float:
+        """How much it changed, whichever way."""
+        return abs(self.change or 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

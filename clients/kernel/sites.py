@@ -8,7 +8,8 @@ from csp.decorators import csp_update
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import AuthenticationForm
@@ -45,9 +46,31 @@ class PulsoSite(UnfoldAdminSite):
     login_form = SignInForm
     empty_value_display = "—"
 
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.pages: list[tuple[str, Any, str]] = []
+
+    def page(self, route: str, name: str) -> Any:
+        """Add a page that belongs to no model, open to whoever may enter the site."""
+
+        def register(view: Any) -> Any:
+            self.pages.append((route, view, name))
+            return view
+
+        return register
+
+    def extra_urls(self) -> list[URLPattern]:
+        return [path(route, self.admin_view(view), name=name) for route, view, name in self.pages]
+
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Alpine, which unfold is made with, needs `unsafe-eval`; no other page of ours gets it."""
         return _with_alpine(super().admin_view(view, cacheable))
+
+    @method_decorator(_with_alpine)
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().login(request, extra_context)
 
     def app_index(
         self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
@@ -71,6 +94,7 @@ class PlatformSite(PulsoSite):
     """Open to staff who proved their second factor and said why they came."""
 
     settings_name = "UNFOLD_PLATFORM"
+    index_template = "clients/admin/platform.html"
 
     def has_permission(self, request: HttpRequest) -> bool:
         user: Any = request.user  # django-otp adds is_verified

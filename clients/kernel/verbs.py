@@ -65,7 +65,7 @@ def verb(
         def submitted(
             self: Any, request: HttpRequest, filled: BaseDialog, **ids: str
         ) -> HttpResponse:
-            found = [self.subject(request, ids["object_id"])] if ids else []
+            found = [self.row(request, ids["object_id"])] if ids else []
             try:
                 with transaction.atomic():
                     answer = body(self, request, filled, *found)
@@ -88,7 +88,7 @@ def verb(
 
         @wraps(inner)
         def outer(self: Any, request: HttpRequest, **ids: str) -> HttpResponse:
-            subject = self.subject(request, ids["object_id"]) if ids else None
+            subject = self.row(request, ids["object_id"]) if ids else None
             if request.method == "GET" and not request.headers.get("HX-Request"):
                 return HttpResponseRedirect(self.page_of(subject))
             return inner(self, request, **ids)
@@ -98,7 +98,7 @@ def verb(
     return decorate
 
 
-def subject_or_404(found: Any) -> Any:
+def row_or_404(found: Any) -> Any:
     """The row, or the answer that a row of another tenant gets too."""
     if found is None:
         raise Http404

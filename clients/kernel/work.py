@@ -62,3 +62,33 @@ def work_items(now: datetime) -> list[WorkItem]:
         item for permission, selector in _selectors if may(permission) for item in selector(now)
     ]
     return sorted(found, key=lambda item: (GRAVITY[item.severity], item.since))
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """How one part of the system is: `good` or `warn`, with the page that says more."""
+
+    text: str
+    kind: str
+    link: str
+
+
+Watcher = Callable[[datetime], Iterable[Notice]]
+_watchers: list[tuple[str, Watcher]] = []
+
+
+def notices(permission: str) -> Callable[[Watcher], Watcher]:
+    """Register what the head of the home page says about the system's health."""
+
+    def register(watcher: Watcher) -> Watcher:
+        _watchers.append((permission, watcher))
+        return watcher
+
+    return register
+
+
+def notices_now(now: datetime) -> list[Notice]:
+    """What is not well first, then what is."""
+    chosen = [watcher for permission, watcher in _watchers if may(permission)]
+    found = [notice for watcher in chosen for notice in watcher(now)]
+    return sorted(found, key=lambda notice: notice.kind == "good")

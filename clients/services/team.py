@@ -1,3 +1,5 @@
+"""Who works in the tenant. A company always keeps one active owner."""
+
 from __future__ import annotations
 
 from django.db import transaction
