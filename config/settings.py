@@ -389,3 +389,4 @@ if SENTRY_DSN:
     from config.sentry import start_sentry
 
     start_sentry(SENTRY_DSN, SENTRY_ENVIRONMENT, RELEASE)
+import config.celery  # noqa: E402, F401 - shared tasks belong to it in every process
