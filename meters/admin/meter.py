@@ -63,6 +63,7 @@ class MeterAdmin(DetailAdmin):
     overview_title = gettext_lazy("Consumption")
     form_title = gettext_lazy("Installation")
     has_timeline = False
+    page_module = "meters/meter.js"
     fieldsets = (
         (gettext_lazy("Device"), {"fields": [("serial", "model"), ("kind", "is_active")]}),
         (gettext_lazy("How it counts"), {"fields": [("digits", "sample_seconds")]}),

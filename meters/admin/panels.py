@@ -26,10 +26,9 @@ SHOWN = 20
 
 
 def meters_of(client: Client) -> Any:
-    found = Meter.objects.filter(
+    return Meter.objects.filter(
         installations__ends_at__isnull=True, installations__metering_point__site__client=client
     ).distinct()
-    return found
 
 
 def listed(client: Client) -> list[dict[str, Any]]:
