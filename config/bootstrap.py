@@ -175,12 +175,23 @@ def install_packages(lock: str) -> None:
             run_installer(
                 [*pip, "install", "--require-hashes", "--no-deps", "-r", str(ROOT / UV_LOCK)]
             )
-        run_installer([str(UV), "pip", "install", "--python", str(PYTHON), *pinned(lock)])
+        run_uv(lock)
     except Unable as reason:
         if NO_SPACE.search(str(reason)) or "disk is full" in str(reason):
             raise
-        say(f"uv cannot do it here ({str(reason).splitlines()[-1][:200]}); trying pip.")
+        say(f"uv cannot do it here ({str(reason).splitlines()[0][:200]}); trying pip.")
         run_installer([*pip, "install", "--progress-bar=off", *pinned(lock)])
+
+
+def run_uv(lock: str) -> None:
+    program = [str(UV), "pip", "install", "--python", str(PYTHON), *pinned(lock)]
+    try:
+        run_installer(program)
+    except Unable as reason:
+        if "certificate" not in str(reason):
+            raise
+        # A company's own authority, which this machine knows and uv's built-in list does not.
+        run_installer([*program, "--system-certs"])
 
 
 def pinned(lock: str) -> list[str]:

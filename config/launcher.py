@@ -3,7 +3,6 @@
 Run as a script by `config.services.spawn`, with the standard library alone. The pid stays the same,
 so whoever started the launcher holds the program.
 """
-from __future__ import annotations
 
 from __future__ import annotations
 

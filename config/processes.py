@@ -76,12 +76,16 @@ def write_private(path: Path, text: str) -> None:
     unfinished.replace(path)
 
 
-def kept_secret(path: Path) -> str:
+def new_password() -> str:
+    return secrets.token_urlsafe(24)
+
+
+def kept_secret(path: Path, make: Callable[[], str] = new_password) -> str:
     """The secret in this file; made up the first time."""
     with contextlib.suppress(FileNotFoundError):
         if secret := path.read_text().strip():
             return secret
-    write_private(path, secrets.token_urlsafe(24))
+    write_private(path, make())
     return path.read_text().strip()
 
 

@@ -1,0 +1,26 @@
+"""`python -m config.commands.lint_migrations`: no migration may break the code that still runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from config.bootstrap import ROOT
+
+APPS = ["clients", "meters", "messaging", "billing", "monitoring"]
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    import django
+    from django_migration_linter import MigrationLinter
+
+    django.setup()
+    linter = MigrationLinter(str(ROOT), database="owner", no_cache=True, include_apps=APPS)
+    linter.lint_all_migrations()
+    linter.print_summary()
+    sys.exit(1 if linter.has_errors else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""`manage.py roles`: the five database roles, made or printed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+
+from config.commands.installation import DATABASE, database_variables
+from config.roles import PREFIX, create_roles, roles_sql
+
+
+def run(arguments: list[str]) -> int:
+    options = argparse.ArgumentParser("manage.py roles", description=__doc__)
+    options.add_argument("url", nargs="?", default=os.environ.get("DATABASE_ADMIN_URL", ""))
+    options.add_argument("--print", action="store_true", help="print the SQL, change nothing")
+    options.add_argument("--database", default="", help="default: the one in the URL")
+    options.add_argument("--prefix", default=os.environ.get("DATABASE_ROLE_PREFIX", PREFIX))
+    chosen = options.parse_args(arguments)
+    database = chosen.database or unquote(urlsplit(chosen.url).path.lstrip("/")) or DATABASE
+    if chosen.print:
+        print(roles_sql(database, prefix=chosen.prefix), end="")
+        return 0
+    if not chosen.url:
+        options.error("give the URL of a role with CREATEROLE, or set DATABASE_ADMIN_URL")
+    try:
+        urls = create_roles(chosen.url, database, prefix=chosen.prefix)
+    except psycopg.Error as error:
+        options.error(str(error).strip())
+    for name, url in database_variables(urls).items():
+        print(f"{name}={url}")
+    return 0
