@@ -15,7 +15,7 @@ from clients.kernel.admin import TenantAdmin, office_page
 from clients.kernel.chips import chip
 
 
-class GatewayForm(forms.ModelForm[GatewayAccount]):
+class GatewayForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable when it runs
     """A secret that is left empty stays as it was."""
 
     client_secret = forms.CharField(
@@ -27,7 +27,18 @@ class GatewayForm(forms.ModelForm[GatewayAccount]):
 
     class Meta:
         model = GatewayAccount
-        exclude = ("tenant",)
+        fields = (
+            "name",
+            "kind",
+            "pix_key",
+            "receiver_name",
+            "receiver_city",
+            "base_url",
+            "client_id",
+            "client_secret",
+            "is_default",
+            "is_active",
+        )
 
     def clean_client_secret(self) -> str:
         return self.cleaned_data["client_secret"] or self.instance.client_secret

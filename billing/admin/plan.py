@@ -20,7 +20,7 @@ from clients.kernel.chips import chip
 from clients.kernel.forms import MoneyField, parse_decimal
 
 
-class PlanForm(forms.ModelForm[Plan]):
+class PlanForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable when it runs
     """Prices as people write them."""
 
     fixed_cents = MoneyField(label=_("Fixed price a month"), minimum_cents=0)
