@@ -8,7 +8,7 @@ from django import forms
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminPasswordInput
+from unfold.widgets import UnfoldAdminPasswordWidget
 
 from billing.models import GatewayAccount
 from clients.kernel.admin import TenantAdmin, office_page
@@ -21,7 +21,7 @@ class GatewayForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
     client_secret = forms.CharField(
         label=_("Client secret"),
         required=False,
-        widget=UnfoldAdminPasswordInput(attrs={"autocomplete": "new-password"}),
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
         help_text=_("Empty keeps the one that is there."),
     )
 
