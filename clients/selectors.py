@@ -1,12 +1,13 @@
-"""Questions about clients that several pages ask."""
+"""Questions about clients and files that several pages ask."""
 
 from __future__ import annotations
 
 import re
 
 from django.db.models import Prefetch, Q, QuerySet
+from django.db.models.functions import Now
 
-from clients.models import Client, ContactPoint
+from clients.models import Client, ContactPoint, StoredFile
 
 
 def find_clients(text: str) -> QuerySet[Client]:
@@ -22,3 +23,8 @@ def with_contacts(clients: QuerySet[Client]) -> QuerySet[Client]:
     """The same clients; their contact points come in one more query, preferred first."""
     points = ContactPoint.objects.order_by("-is_preferred", "pk")
     return clients.prefetch_related(Prefetch("contact_points", queryset=points))
+
+
+def unexpired_files() -> QuerySet[StoredFile]:
+    """Files that may still be fetched."""
+    return StoredFile.objects.filter(Q(expires_at=None) | Q(expires_at__gt=Now()))

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client as Browser
 
 from clients.kernel.tenancy import acting_for
 from clients.models import Client, ContactPoint, Membership, Tenant, User
 
 PASSWORD = "correct horse battery"
+LOGIN_BACKEND = "django.contrib.auth.backends.ModelBackend"
 _serial = itertools.count(1)
 
 
@@ -75,3 +77,10 @@ def acacia(request: pytest.FixtureRequest, tenants: dict[str, Tenant]) -> Iterat
 def baobab(tenants: dict[str, Tenant]) -> Tenant:
     """Another operator, whose rows acacia must never see."""
     return tenants["baobab"]
+
+
+def sign_in(tenant: Tenant, role: str = "owner", *, csrf: bool = False) -> Browser:
+    """A browser with the session of a new member of `tenant`, which must be open."""
+    browser = Browser(enforce_csrf_checks=csrf)
+    browser.force_login(make_member(tenant=tenant, role=role), LOGIN_BACKEND)
+    return browser

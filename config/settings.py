@@ -11,6 +11,7 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from clients.kernel.scrub import scrub_log
 from config.unfold import UNFOLD, UNFOLD_PLATFORM  # noqa: F401 - unfold reads them here
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -90,6 +91,7 @@ INSTALLED_APPS = [
     "monitoring",
 ]
 MIDDLEWARE = [
+    "monitoring.web.health.ProbeMiddleware",  # before anything that could be broken
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -221,7 +223,7 @@ AXES_LOCKOUT_CALLABLE = "clients.web.errors.locked"
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
-AXES_IPWARE_PROXY_COUNT = TRUSTED_PROXIES
+AXES_CLIENT_IP_CALLABLE = "clients.kernel.ratelimits.address_of"
 OTP_TOTP_ISSUER = "Pulso"
 CSRF_FAILURE_VIEW = "clients.web.errors.not_verified"
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
@@ -249,13 +251,14 @@ CONTENT_SECURITY_POLICY = {
 # API
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework_simplejwt.authentication.JWTAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
-    ],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["clients.api.authentication.DoorAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PARSER_CLASSES": ["clients.kernel.api_formats.JsonParser"],
+    "DEFAULT_RENDERER_CLASSES": ["clients.kernel.api_formats.JsonRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "clients.kernel.api_errors.handle_exception",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "TEST_REQUEST_RENDERER_CLASSES": ["clients.kernel.api_formats.JsonRenderer"],
 }
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),
@@ -275,9 +278,21 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "clients.kernel.api_schema.document_errors",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+}
+RATE_LIMITS = {
+    "user": "1200/m",
+    "tenant": "6000/m",
+    "ip": "300/m",  # visitors
+    "sign_in": "30/m",  # per address
+    "sign_in_account": "30/h",  # per e-mail, from wherever
 }
 RATELIMIT_USE_CACHE = "default"
 RATELIMIT_FAIL_OPEN = True
@@ -316,7 +331,14 @@ EMAIL_URL = env.str("EMAIL_URL", default="")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="pulso@localhost")
 # Hosts that outside calls may reach although their address is private: the simulators.
 HTTP_ALLOWED_PRIVATE = env.list("HTTP_ALLOWED_PRIVATE", default=[])
+# WhatsApp accounts use Meta's address unless they name another; simulated ones use our own server.
+WHATSAPP_API_URL = env.str("WHATSAPP_API_URL", default="https://graph.facebook.com/v23.0")
+WHATSAPP_SIMULATOR_URL = env.str("WHATSAPP_SIMULATOR_URL", default="http://127.0.0.1:8990")
+# Letters of accounts without a mail server lie here, when EMAIL_URL is empty too.
+MAILBOX_FOLDER = env.str("MAILBOX_FOLDER", default=str(PULSO_FOLDER("mailbox")))
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
+SENTRY_ENVIRONMENT = env.str("SENTRY_ENVIRONMENT", default=ENVIRONMENT)
+RELEASE = env.str("RELEASE", default="")
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # Logs
@@ -339,6 +361,7 @@ LOGGING = {
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                scrub_log,
                 structlog.processors.JSONRenderer(),
             ],
         }
@@ -355,3 +378,7 @@ structlog.configure(
     logger_factory=structlog.stdlib.LoggerFactory(),
     cache_logger_on_first_use=True,
 )
+if SENTRY_DSN:
+    from config.sentry import start_sentry
+
+    start_sentry(SENTRY_DSN, SENTRY_ENVIRONMENT, RELEASE)

@@ -10,9 +10,11 @@ from clients.web.platform import verify
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("api/", include("config.api")),
     path("admin/", tenant_site.urls),
     path("platform/verify/", verify, name="platform_verify"),
     path("platform/", platform_site.urls),
+    path("api/v1/messaging/", include("messaging.api.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
 ]
 handler403 = "clients.web.errors.refused"

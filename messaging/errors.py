@@ -12,7 +12,8 @@ from clients.kernel.errors import DomainError, Permanent, Retryable
 class Advice(StrEnum):
     """What to do about a provider's refusal. The words are kept in the decision trail."""
 
-    PACE = "pace"  # too fast: wait, the attempt does not count
+    PACE = "pace"  # too fast for the account: hold its lane, the attempt does not count
+    PACE_PERSON = "pace_person"  # too fast for this person: the attempt does not count
     RETRY = "retry"  # a passing fault: wait, the attempt counts
     RETRY_LATER = "retry_later"  # their set-up needs minutes
     TOMORROW = "tomorrow"  # this person had enough for today
@@ -24,14 +25,20 @@ class Advice(StrEnum):
 
     @property
     def may_be_retried(self) -> bool:
-        return self in {Advice.PACE, Advice.RETRY, Advice.RETRY_LATER, Advice.TOMORROW}
+        return self in {
+            Advice.PACE,
+            Advice.PACE_PERSON,
+            Advice.RETRY,
+            Advice.RETRY_LATER,
+            Advice.TOMORROW,
+        }
 
 
 class SendDeferred(Retryable):
     """The provider did not take the message, and may take it later."""
 
     def __init__(self, advice: Advice, provider_code: str, wait: timedelta | None = None) -> None:
-        super().__init__(f"{advice} {provider_code}".strip(), wait and wait.total_seconds())
+        super().__init__(f"{advice} {provider_code}", wait.total_seconds() if wait else None)
         self.advice = advice
         self.provider_code = provider_code
         self.wait = wait
@@ -82,3 +89,9 @@ class AccountIncomplete(DomainError):
     """A channel account lacks something that its channel needs."""
 
     code: ClassVar[str] = "account_incomplete"
+
+
+class NoText(DomainError):
+    """Nobody wrote words for this kind of message in any language we tried."""
+
+    code: ClassVar[str] = "no_text"

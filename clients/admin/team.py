@@ -17,7 +17,7 @@ from clients.kernel.forms import BaseDialog
 from clients.kernel.panels import may
 from clients.kernel.verbs import verb
 from clients.models import Membership, Role
-from clients.services.team import remove_access, restore_access, set_role
+from clients.services.team import change_membership
 
 
 class RoleDialog(BaseDialog):
@@ -66,7 +66,7 @@ class TeamAdmin(TenantAdmin):
         variant=ActionVariant.PRIMARY,
     )
     def change_role(self, request: HttpRequest, form: Any, member: Membership) -> str:
-        set_role(member, Role(form.cleaned_data["role"]))
+        change_membership(member, role=form.cleaned_data["role"])
         return _("Role changed.")
 
     @verb(
@@ -78,7 +78,7 @@ class TeamAdmin(TenantAdmin):
         variant=ActionVariant.DANGER,
     )
     def remove(self, request: HttpRequest, form: Any, member: Membership) -> str:
-        remove_access(member)
+        change_membership(member, is_active=False)
         return _("Access removed.")
 
     @verb(
@@ -88,5 +88,5 @@ class TeamAdmin(TenantAdmin):
         submit=_("Restore access"),
     )
     def restore(self, request: HttpRequest, form: Any, member: Membership) -> str:
-        restore_access(member)
+        change_membership(member, is_active=True)
         return _("Access restored.")

@@ -9,18 +9,19 @@ from typing import Any
 
 import structlog
 from django.db import connection, transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException
 
 from clients.api.authentication import signed_in_user
+from clients.kernel.api_errors import problem
 from clients.kernel.attribution import attributed
 from clients.kernel.tenancy import Actor, acting_as, acting_for
 from clients.models import Membership, TenantStatus, User
 
 PLATFORM = ("/platform/", "/static/", "/health", "/metrics")
-BAD_REQUEST = 400
+BAD_REQUEST, UNAUTHORIZED = 400, 401
 
 
 class TenantMiddleware:
@@ -63,7 +64,10 @@ class TenantMiddleware:
         found.membership, found.tenant = membership, membership.tenant
         with acting_as(Actor(user.pk, membership.role, str(user))), in_language(request, user):
             response = self.get_response(request)
-        if response.status_code >= BAD_REQUEST:
+        # A kept answer has rolled back its own effect; a failed sign-in must be remembered.
+        if response.status_code >= BAD_REQUEST and not getattr(
+            response, "keeps_transaction", False
+        ):
             transaction.set_rollback(True)
         return response
 
@@ -119,4 +123,7 @@ def in_language(request: HttpRequest, user: User) -> Any:
 
 def refused(status: int, code: str, detail: str) -> HttpResponse:
     """An error in the API's one shape."""
-    return JsonResponse({"code": code, "detail": detail}, status=status)
+    response = problem(status, code, detail)
+    if status == UNAUTHORIZED:
+        response["WWW-Authenticate"] = 'Bearer realm="api"'
+    return response

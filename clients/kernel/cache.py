@@ -35,6 +35,13 @@ class ValkeyCache(RedisCache):
         self._local = LocMemCache("valkey-fallback", {**params, "OPTIONS": {}})
         self._asleep_until = 0.0
 
+    def answers(self) -> bool:
+        """Whether Valkey itself, not the local memory, answers now."""
+        try:
+            return bool(self._cache.get_client(write=True).ping())
+        except redis.RedisError:
+            return False
+
 
 def _guarded(name: str) -> Any:
     def call(self: ValkeyCache, *args: Any, **options: Any) -> Any:

@@ -9,6 +9,7 @@ class DomainError(Exception):
     """A rule said no. The message is written for the person who asked; programs read `code`."""
 
     code: ClassVar[str] = "refused"
+    http_status: ClassVar[int] = 409  # the API's answer; 422 when the request itself is wrong
 
     def __init__(self, message: str, code: str | None = None) -> None:
         super().__init__(message)

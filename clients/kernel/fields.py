@@ -70,7 +70,7 @@ class _Opened:
         instance.__dict__[self.field.attname] = value
 
 
-class EncryptedTextField(models.BinaryField[Any, Any]):
+class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg] # generic in the stubs only
     """A str on the instance, AES-GCM in the database. Needs `tenant_id` and `public_id`.
 
     It cannot be filtered on, nor set by `update()`: both would lose the binding.

@@ -60,12 +60,15 @@ def invariant(code: str, sentence: str) -> Callable[[Callable[[], list[Row]]], A
     return register
 
 
-def offending(sql: str, params: list[Any] | None = None) -> list[Row]:
-    """The first rows that a SELECT finds, as dicts."""
+def offending(
+    sql: str, params: list[Any] | None = None, *, most: int | None = MOST_ROWS
+) -> list[Row]:
+    """The first rows (all, with `most=None`) that a SELECT finds, as dicts."""
     with connections[OPS].cursor() as cursor:
         cursor.execute(sql, params)
         names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchmany(MOST_ROWS)]
+        rows = cursor.fetchall() if most is None else cursor.fetchmany(most)
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def check_all(codes: frozenset[str] = frozenset()) -> Iterator[Finding]:

@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
-from clients.errors import LastOwner
+from clients.errors import LastOwner, OwnersOnly
+from clients.kernel.tenancy import current_actor
 from clients.models import Membership, Role
+from clients.services.sign_in import end_sessions
 
 
-def set_role(membership: Membership, role: Role) -> None:
-    """Give a team member another role. Raises LastOwner when no owner would be left."""
-    if role != Role.OWNER:
-        _keep_an_owner(membership)
-    Membership.objects.filter(pk=membership.pk).update(role=role)
+def change_membership(
+    membership: Membership, *, role: str | None = None, is_active: bool | None = None
+) -> Membership:
+    """Give a member another role, or end (or restore) the membership. Owners only.
+
+    Locks the tenant's owners: one always remains. Ending a membership ends the user's sessions.
+    """
+    owners_only()
+    with transaction.atomic():
+        others = list(
+            Membership.objects.select_for_update()
+            .filter(role=Role.OWNER, is_active=True)
+            .order_by("pk")
+        )
+        membership.refresh_from_db()
+        was_active = membership.is_active
+        membership.role = membership.role if role is None else role
+        membership.is_active = was_active if is_active is None else is_active
+        stays_owner = membership.role == Role.OWNER and membership.is_active
+        if not stays_owner and all(owner.pk == membership.pk for owner in others):
+            raise LastOwner(_("A company needs an owner. Name another one first."))
+        membership.save(update_fields=["role", "is_active"])
+        if was_active and not membership.is_active:
+            end_sessions(membership.user)
+    return membership
 
 
-def remove_access(membership: Membership) -> None:
-    """End a person's access to this company at once. Safe to call twice."""
-    _keep_an_owner(membership)
-    Membership.objects.filter(pk=membership.pk).update(is_active=False)
-
-
-def restore_access(membership: Membership) -> None:
-    """Let a person work here again, with the role they had."""
-    Membership.objects.filter(pk=membership.pk).update(is_active=True)
-
-
-def _keep_an_owner(membership: Membership) -> None:
-    owners = Membership.objects.select_for_update().filter(role=Role.OWNER, is_active=True)
-    if {owner.pk for owner in owners} == {membership.pk}:
-        raise LastOwner(_("This is the only owner. Make somebody else an owner first."))
+def owners_only() -> None:
+    """Raise OwnersOnly unless an owner of the open tenant is doing this."""
+    actor = current_actor()
+    if actor is None or actor.role != Role.OWNER:
+        raise OwnersOnly(_("Only an owner of the company may do this."))

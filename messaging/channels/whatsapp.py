@@ -25,7 +25,8 @@ from messaging.channels.base import (
 from messaging.errors import Advice, Forged, OutcomeUnknown, SendDeferred, SendRefused
 
 _CODES = {
-    Advice.PACE: (4, 80007, 130429, 131056),
+    Advice.PACE: (4, 80007, 130429),
+    Advice.PACE_PERSON: (131056,),
     Advice.RETRY: (1, 2, 131000, 131016, 133004, 131057),
     Advice.RETRY_LATER: (134101,),
     Advice.TOMORROW: (131049, 130472),
@@ -161,7 +162,7 @@ def _result(answer: Answer) -> SendResult:
     except (ValueError, LookupError, TypeError) as error:
         raise OutcomeUnknown("accepted, but without an id") from error
     # wa_id may lack Brazil's ninth digit, or be empty for who hides the number behind a user id.
-    contact = next(iter(said.get("contacts") or []), {})
+    contact = next(iter(_dicts(said.get("contacts"))), {})
     return SendResult(provider_id, str(contact.get("wa_id") or contact.get("user_id") or ""))
 
 

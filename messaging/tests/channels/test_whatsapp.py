@@ -164,7 +164,7 @@ def test_the_challenge_is_answered_only_to_who_knows_our_token() -> None:
     [
         (4, 400, Advice.PACE),
         (130429, 429, Advice.PACE),
-        (131056, 400, Advice.PACE),
+        (131056, 400, Advice.PACE_PERSON),
         (131000, 500, Advice.RETRY),
         (134101, 400, Advice.RETRY_LATER),
         (131049, 200, Advice.TOMORROW),
@@ -223,7 +223,7 @@ def test_a_free_text_needs_a_word_from_the_person(
     ("digits", "advice", "code"),
     [
         ("0429", Advice.PACE, "130429"),
-        ("1056", Advice.PACE, "131056"),
+        ("1056", Advice.PACE_PERSON, "131056"),
         ("0500", Advice.RETRY, "131000"),
         ("0599", Advice.RETRY, "131000"),
     ],

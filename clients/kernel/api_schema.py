@@ -1,0 +1,61 @@
+"""What the OpenAPI document says about every operation: its errors and its common headers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+METHODS = ("get", "post", "patch", "put", "delete")
+ONE_ERROR = {
+    "type": "object",
+    "required": ["code", "detail"],
+    "properties": {"code": {"type": "string"}, "detail": {"type": "string"}},
+}
+ERROR = {
+    **ONE_ERROR,
+    "properties": {
+        "code": {"type": "string", "description": "For programs; snake_case, stable."},
+        "detail": {"type": "string", "description": "For people, in their language."},
+        "fields": {
+            "type": "object",
+            "description": "What is wrong where; keys are dotted paths in the body.",
+            "additionalProperties": {"type": "array", "items": ONE_ERROR},
+        },
+    },
+}
+REFERENCE = {"schema": {"$ref": "#/components/schemas/Error"}}
+REFUSED = {
+    "description": "Refused; nothing was changed.",
+    "content": {"application/json": REFERENCE},
+}
+TENANT_HEADER = {
+    "name": "X-Tenant-ID",
+    "in": "header",
+    "description": "Which of the user's companies; needed when there are several.",
+    "schema": {"type": "string", "format": "uuid"},
+}
+KEY_HEADER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Repeating the request with the same key has no second effect.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+
+
+def document_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Postprocessing hook: a 4XX answer on each operation, and the headers it understands."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Error"] = ERROR
+    for item in result["paths"].values():
+        for method in METHODS:
+            if method in item:
+                _complete(item[method], method)
+    return result
+
+
+def _complete(operation: dict[str, Any], method: str) -> None:
+    operation["responses"].setdefault("4XX", REFUSED)
+    if {} in operation.get("security", []) or not operation.get("security"):
+        return  # open to visitors, who have no tenant
+    parameters = operation.setdefault("parameters", [])
+    parameters.append(TENANT_HEADER)
+    if method == "post":
+        parameters.append(KEY_HEADER)

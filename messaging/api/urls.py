@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from messaging.api.webhooks import webhook
+
+app_name = "messaging"
+urlpatterns = [
+    path("webhooks/<str:token>", webhook, name="webhook"),
+]

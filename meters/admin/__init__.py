@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from meters.admin import home, key, meter, panels, site
+
+__all__ = ["home", "key", "meter", "panels", "site"]

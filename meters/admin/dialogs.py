@@ -1,0 +1,49 @@
+"""What installing and exchanging a meter asks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
+
+from clients.kernel.forms import BaseDialog
+from meters.models import Meter, MeteringPoint
+
+REGISTER = {
+    "required": False,
+    "min_value": 0,
+    "widget": UnfoldAdminIntegerFieldWidget,
+    "help_text": _("In Wh or litres, as the register shows it. Empty when unknown."),
+}
+
+
+class InstallDialog(BaseDialog):
+    metering_point = forms.ModelChoiceField(
+        label=_("Place"), queryset=MeteringPoint.objects.none(), widget=UnfoldAdminSelectWidget
+    )
+    start_register = forms.IntegerField(label=_("First reading"), **REGISTER)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: the dialog's own arguments
+        super().__init__(*args, **kwargs)
+        taken = Q(installations__ends_at__isnull=True, installations__isnull=False)
+        free = MeteringPoint.objects.exclude(taken).select_related("site__client")
+        field: Any = self.fields["metering_point"]
+        field.queryset = free
+        field.label_from_instance = lambda point: f"{point.site.client} · {point}"
+
+
+class ExchangeDialog(BaseDialog):
+    new_meter = forms.ModelChoiceField(
+        label=_("New meter"), queryset=Meter.objects.none(), widget=UnfoldAdminSelectWidget
+    )
+    end_register = forms.IntegerField(label=_("Last reading of the old meter"), **REGISTER)
+    start_register = forms.IntegerField(label=_("First reading of the new meter"), **REGISTER)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: the dialog's own arguments
+        super().__init__(*args, **kwargs)
+        busy = Q(installations__ends_at__isnull=True, installations__isnull=False)
+        field: Any = self.fields["new_meter"]
+        field.queryset = Meter.objects.filter(is_active=True).exclude(busy)

@@ -1,0 +1,137 @@
+"""What meters add to the home page: silence that needs a person, and consumption by day."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db.models import Max, Prefetch, Sum
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from clients.kernel import show, when
+from clients.kernel.panels import HOME, Figure, card, figures
+from clients.kernel.work import Verb, WorkItem, work
+from clients.models import Tenant
+from meters.admin.meter import name_of
+from meters.models import DayTotal
+from meters.selectors import presence
+from meters.selectors.view import next_month
+
+NAMED = 2
+
+
+@work("meters.change_meter")
+def silent(now: datetime) -> list[WorkItem]:
+    """Meters that stopped speaking: one line for all of them."""
+    serving = Prefetch("installations", presence.serving(), "serving")
+    meters = list(presence.silent_meters(now).prefetch_related(serving))
+    if not meters:
+        return []
+    count = len(meters)
+    title = ngettext(
+        "%(n)d meter has been silent for more than 2 hours",
+        "%(n)d meters have been silent for more than 2 hours",
+        count,
+    ) % {"n": count}
+    names = ", ".join(name_of(meter) for meter in meters[:NAMED])
+    if count > NAMED:
+        names = _("%(names)s and %(n)d more") % {"names": names, "n": count - NAMED}
+    last = when.moment(meters[-1].seen_at, now=now)
+    detail = _("%(names)s. The last one stopped at %(time)s.") % {"names": names, "time": last}
+    link = reverse("admin:meters_meter_changelist")
+    verb = Verb(_("See the meters"), f"{link}?o=3")
+    return [WorkItem("silent", "critical", "speed", title, detail, meters[-1].seen_at, verb)]
+
+
+def shown_month(today: date) -> date | None:
+    """This month when anything was counted in it, else the newest month with data."""
+    newest = DayTotal.objects.aggregate(newest=Max("day"))["newest"]
+    return min(newest, today).replace(day=1) if newest else None
+
+
+def day_sums(first: date, after: date) -> dict[date, dict[str, Any]]:
+    rows = DayTotal.objects.filter(day__gte=first, day__lt=after).order_by().values("day")
+    summed = rows.annotate(
+        ws=Sum("energy_import_ws"),
+        ml=Sum("volume_ml"),
+        known=Sum("seconds_covered"),
+        expected=Sum("seconds_expected"),
+        estimated=Sum("seconds_estimated"),
+    )
+    return {row["day"]: row for row in summed}
+
+
+@figures(HOME, order=30, permission="meters.view_meter")
+def consumption(request: HttpRequest, tenant: Tenant) -> list[Figure]:
+    """What was measured this month, against the same days of the month before."""
+    today = timezone.localdate(timezone=tenant.zone)
+    first = shown_month(today)
+    if first is None:
+        return []
+    days = day_sums(first, next_month(first))
+    newest = max(days)
+    column, write = ("ws", lambda v: show.energy(v / 3600)) if total(days, "ws") else ("ml", litres)
+    before_first = (first - timedelta(days=1)).replace(day=1)
+    before = day_sums(before_first, before_first + timedelta(days=newest.day))
+    then, now = total(before, column), total(days, column)
+    known = total(days, "known") / (total(days, "expected") or 1)
+    change = (now - then) / then if then else None
+    note = _("than in %(month)s until day %(day)d") % {
+        "month": when.long_month(before_first),
+        "day": newest.day,
+    }
+    return [
+        Figure(
+            _("Measured in %(month)s") % {"month": month_name(first, today)},
+            write(now),
+            _("%(share)s of the data came") % {"share": show.percent(min(known, 1))},
+            reverse("admin:meters_meter_changelist"),
+            change,
+            note,
+        )
+    ]
+
+
+def litres(ml: int) -> str:
+    return show.volume(ml / 1000)
+
+
+def total(days: dict[date, dict[str, Any]], column: str) -> int:
+    return sum(row[column] or 0 for row in days.values())
+
+
+def month_name(first: date, today: date) -> str:
+    return when.long_month(first) if first.year == today.year else when.month(first)
+
+
+@card(
+    HOME,
+    "use",
+    title=gettext_lazy("Measured, day by day"),
+    template="meters/panels/home_use.html",
+    order=30,
+    permission="meters.view_meter",
+)
+def use(request: HttpRequest, tenant: Tenant) -> dict[str, Any]:
+    today = timezone.localdate(timezone=tenant.zone)
+    first = shown_month(today)
+    if first is None:
+        return {"chart": None}
+    after = next_month(first)
+    sums = day_sums(first, after)
+    days = [first + timedelta(days=n) for n in range((after - first).days)]
+    is_water = not total(sums, "ws")
+    column, divisor = ("ml", 1000) if is_water else ("ws", 3600)
+    values = [sums[day][column] if day in sums else None for day in days]
+    chart = {
+        "unit": "volume" if is_water else "energy",
+        "days": [when.day(day) for day in days],
+        "v": [None if value is None else value / divisor for value in values],
+        "estimated": [i for i, day in enumerate(days) if day in sums and sums[day]["estimated"]],
+        "growing": days.index(today) if today in days else None,
+    }
+    return {"chart": chart, "month": month_name(first, today)}

@@ -1,0 +1,309 @@
+"""Meters: the list, and the page that shows what one of them measured."""
+
+from __future__ import annotations
+
+import csv
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Count, Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+from unfold.views import ChangeList
+
+from clients.kernel import show, when
+from clients.kernel.admin import office_page
+from clients.kernel.chips import chip, look
+from clients.kernel.detail import DetailAdmin
+from clients.kernel.listing import Card, state_cards
+from clients.kernel.panels import Figure, figures_of
+from clients.kernel.periods import month_of
+from clients.kernel.verbs import verb
+from meters.admin.dialogs import ExchangeDialog, InstallDialog
+from meters.models import Installation, Meter, MeterKind
+from meters.selectors import presence, series
+from meters.selectors.series import WATER, Summary
+from meters.selectors.view import Drawing, MeterPeriod, View, amounts, draw
+from meters.services.installations import exchange_meter, install_meter
+
+look("online", "good", "sensors")
+look("silent", "bad", "sensors_off")
+look("never", "plain", "hourglass_empty")
+SITUATIONS = {
+    "online": gettext_lazy("Communicating"),
+    "silent": gettext_lazy("Not communicating"),
+    "never": gettext_lazy("No reading yet"),
+}
+VIEW_NAMES = {
+    "day": gettext_lazy("Day"),
+    "week": gettext_lazy("Week"),
+    "month": gettext_lazy("Month"),
+    "year": gettext_lazy("Year"),
+}
+COMPLETE = 0.999
+
+
+@office_page(Meter)
+class MeterAdmin(DetailAdmin):
+    list_display = ("subject", "who", "situation", "seen", "data", "use")
+    list_filter = [("kind", ChoicesDropdownFilter), ("is_active", ChoicesDropdownFilter)]
+    search_fields = ("serial", "model", "installations__metering_point__name")
+    search_help_text = gettext_lazy("Serial number, model or place")
+    head_template = "meters/meter_head.html"
+    overview_template = "meters/meter_overview.html"
+    overview_slug = "consumo"
+    overview_title = gettext_lazy("Consumption")
+    form_title = gettext_lazy("Installation")
+    has_timeline = False
+    fieldsets = (
+        (gettext_lazy("Device"), {"fields": [("serial", "model"), ("kind", "is_active")]}),
+        (gettext_lazy("How it counts"), {"fields": [("digits", "sample_seconds")]}),
+    )
+    actions_detail = ("install", "exchange")
+    empty_icon = "speed"
+    empty_title = gettext_lazy("Your meters will be here")
+    empty_text = gettext_lazy("Type a serial number; the first reading shows up within a minute.")
+    empty_verb = gettext_lazy("Add the first meter")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Meter]:
+        month = month_of(timezone.localdate(), ZoneInfo("UTC"))
+        meters = super().get_queryset(request)
+        meters = presence.with_use(meters, month.start.date(), month.end.date())
+        serving = Prefetch("installations", presence.serving(), to_attr="serving")
+        return presence.with_presence(meters).prefetch_related(serving)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fieldsets
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Installed meters are exchanged, others installed."""
+        meter = self.get_object(request, str(object_id))
+        hidden = "install" if meter and meter.serving else "exchange"
+        shown = super().get_actions_detail(request, object_id)
+        return [action for action in shown if action.path != hidden]
+
+    def list_cards(self, request: HttpRequest, cl: ChangeList) -> list[Card]:
+        whole = cl.get_queryset(request, exclude_parameters=["kind__exact"])
+        rows = Meter.objects.filter(pk__in=whole.order_by().values("pk"))
+        counts = {row["kind"]: row["n"] for row in rows.values("kind").annotate(n=Count("pk"))}
+        return state_cards(cl, "kind__exact", [("", _("All")), *MeterKind.choices], counts)
+
+    @display(description=gettext_lazy("Meter"), header=True, ordering="serial")
+    def subject(self, meter: Any) -> list[str]:
+        return [name_of(meter), " · ".join(filter(None, [meter.model, meter.serial]))]
+
+    @display(description=gettext_lazy("Client"))
+    def who(self, meter: Any) -> str:
+        client = client_of(meter)
+        if client is None:
+            return format_html('<span class="p-faint">{}</span>', _("not installed"))
+        link = reverse("admin:clients_client_change", args=[client.public_id])
+        return format_html('<a class="p-link" href="{}">{}</a>', link, client.name)
+
+    @display(description=gettext_lazy("Situation"))
+    def situation(self, meter: Any) -> str:
+        state = presence.situation(meter.seen_at, timezone.now())
+        return chip(state, str(SITUATIONS[state]))
+
+    @display(description=gettext_lazy("Last reading"), ordering="seen_at")
+    def seen(self, meter: Any) -> str:
+        return when.ago(meter.seen_at) if meter.seen_at else ""
+
+    @display(description=gettext_lazy("Data this month"))
+    def data(self, meter: Any) -> str:
+        if not meter.expected_s:
+            return ""
+        share = min(meter.known_s / meter.expected_s, 1)
+        bar = '<span class="p-meterbar" aria-hidden="true"><i style="width:{}%"></i></span>'
+        text = '<span class="p-num p-inline">{}</span>'
+        return format_html(bar + text, f"{share * 100:.0f}", show.percent(share))
+
+    @display(description=gettext_lazy("Use this month"))
+    def use(self, meter: Any) -> str:
+        is_water = meter.kind == MeterKind.WATER
+        value = meter.use_ml if is_water else meter.use_ws
+        if value is None:
+            return format_html('<span class="p-faint">{}</span>', "—")
+        text = show.volume(value / 1000) if is_water else show.energy(value / 3600)
+        return format_html('<span class="p-num">{}</span>', text)
+
+    def page_context(self, request: HttpRequest, subject: Any) -> dict[str, Any]:
+        place = subject.serving[0] if subject.serving else None
+        zone = zone_of(subject)
+        view = asked_view(request, subject, zone)
+        drawing = draw(subject, view, zone)
+        state = presence.situation(subject.seen_at, timezone.now())
+        return {
+            "title": name_of(subject),
+            "point": place.metering_point if place else None,
+            "client": client_of(subject),
+            "state": state,
+            "state_name": SITUATIONS[state],
+            "zone_name": zone_name(zone, view.period(zone).start),
+            "view": view,
+            "views": [(name, text, name == view.name) for name, text in VIEW_NAMES.items()],
+            "drawing": drawing,
+            "chart": drawing.as_json(zone),
+            "figures": [
+                *own_figures(drawing, zone),
+                *figures_of(MeterPeriod, request, period_of(subject, drawing, zone)),
+            ],
+            "missing": missing_words(drawing.summary, zone),
+            "has_data": any(bar.amount is not None for bar in drawing.bars),
+            "newest": series.newest_day(subject, zone),
+        }
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.csv_view)
+        name = "meters_meter_csv"
+        return [path("<uuid:object_id>/readings.csv", view, name=name), *super().get_urls()]
+
+    def csv_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """The rows of the table under the chart, for a spreadsheet."""
+        meter = self.row(request, str(object_id))
+        zone = zone_of(meter)
+        drawing = draw(meter, asked_view(request, meter, zone), zone)
+        response = HttpResponse(content_type="text/csv; charset=utf-8")
+        name = f"{meter.serial}-{drawing.view.first}-{drawing.view.name}.csv"
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        out = csv.writer(response)
+        out.writerow(["period", "l" if drawing.measure is WATER else "wh", "known", "estimated"])
+        for bar in drawing.bars:
+            amount = "" if bar.amount is None else f"{bar.amount:.3f}"
+            out.writerow([bar.name, amount, f"{min(bar.known, 1):.4f}", int(bar.is_estimated)])
+        return response
+
+    @verb(
+        gettext_lazy("Install"),
+        icon="add_location_alt",
+        title=gettext_lazy("Install this meter"),
+        text=gettext_lazy("From now on its readings count for the place."),
+        submit=gettext_lazy("Install"),
+        form=InstallDialog,
+        variant=ActionVariant.PRIMARY,
+    )
+    def install(self, request: HttpRequest, form: Any, meter: Meter) -> str:
+        filled = form.cleaned_data
+        point, register = filled["metering_point"], filled["start_register"]
+        install_meter(meter, point, at=timezone.now(), start_register=register)
+        return _("%(meter)s measures %(place)s now.") % {"meter": meter, "place": point}
+
+    @verb(
+        gettext_lazy("Exchange meter"),
+        icon="swap_horiz",
+        title=gettext_lazy("Exchange meter"),
+        text=gettext_lazy(
+            "Note the last reading of the old meter and the first of the new one; nothing is lost."
+        ),
+        submit=gettext_lazy("Exchange"),
+        form=ExchangeDialog,
+        variant=ActionVariant.PRIMARY,
+    )
+    def exchange(self, request: HttpRequest, form: Any, meter: Any) -> str:
+        filled = form.cleaned_data
+        exchange_meter(
+            meter.serving[0].metering_point,
+            filled["new_meter"],
+            at=timezone.now(),
+            end_register=filled["end_register"],
+            start_register=filled["start_register"],
+        )
+        return _("%(meter)s took over.") % {"meter": filled["new_meter"]}
+
+
+def name_of(meter: Any) -> str:
+    """The place a meter serves, which is how people call it; its number when it serves none."""
+    return str(meter.serving[0].metering_point) if meter.serving else meter.serial
+
+
+def client_of(meter: Any) -> Any:
+    return meter.serving[0].metering_point.site.client if meter.serving else None
+
+
+def zone_of(meter: Any) -> ZoneInfo:
+    """The zone of the place; days of a meter in the store are UTC's."""
+    installed = meter.serving or list(
+        Installation.objects.filter(meter=meter).select_related("metering_point__site")[:1]
+    )
+    return installed[0].metering_point.site.zone if installed else ZoneInfo("UTC")
+
+
+def zone_name(zone: ZoneInfo, at: datetime) -> str:
+    """`horário de Paris (UTC+1)`, said when it is not the reader's."""
+    offset = zone.utcoffset(at)
+    hours = offset.total_seconds() / 3600 if offset else 0
+    sign = show.MINUS if hours < 0 else "+"
+    city = zone.key.rpartition("/")[2].replace("_", " ")
+    return _("%(city)s time (UTC%(offset)s)") % {"city": city, "offset": f"{sign}{abs(hours):g}"}
+
+
+def asked_view(request: HttpRequest, meter: Meter, zone: ZoneInfo) -> View:
+    """The view in the address; without one, the newest day that has readings."""
+    name = request.GET.get("view", "day")
+    try:
+        on = date.fromisoformat(request.GET.get("on", ""))
+    except ValueError:
+        on = series.newest_day(meter, zone) or timezone.localdate(timezone=zone)
+    floor = date(1970, 1, 2)
+    return View(name if name in VIEW_NAMES else "day", max(on, floor))
+
+
+def period_of(meter: Any, drawing: Drawing, zone: ZoneInfo) -> MeterPeriod:
+    point = meter.serving[0].metering_point if meter.serving else None
+    return MeterPeriod(meter, point, drawing.view.period(zone), drawing.summary.amount)
+
+
+def own_figures(drawing: Drawing, zone: ZoneInfo) -> list[Figure]:
+    """Amount with its completeness, peak with the base load, comparison over the same hours."""
+    write, summary = amounts(drawing.measure), drawing.summary
+    is_water = drawing.measure is WATER
+    known = _("%(share)s of the data") % {"share": show.percent(min(summary.known, 1))}
+    names = {"volume": _("Volume"), "energy": _("Energy")}
+    amount = write(summary.amount) if summary.amount is not None else "—"
+    found = [Figure(names[drawing.measure.unit], amount, known)]
+    if summary.peak is not None and drawing.view.name == "day":
+        peak = f"{show.number(summary.peak)} L/h" if is_water else show.power(summary.peak)
+        base = (
+            f"{show.number(summary.base or 0)} L/h" if is_water else show.power(summary.base or 0)
+        )
+        at = datetime.fromtimestamp(summary.peak_at or 0, zone)
+        note = _("at %(time)s · always on: %(base)s") % {"time": f"{at:%H:%M}", "base": base}
+        found.append(Figure(_("Peak"), peak, note))
+    elif summary.peak is not None:
+        found.append(Figure(_("Highest"), write(summary.peak)))
+    found.append(comparison(summary, drawing.view))
+    return found
+
+
+def comparison(summary: Summary, view: View) -> Figure:
+    notes = {
+        "day": _("than the day before, in the same hours"),
+        "week": _("than the week before, on the same days"),
+        "month": _("than the month before, on the same days"),
+        "year": _("than the year before, in the same months"),
+    }
+    if summary.same_hours is None:
+        return Figure(_("Comparison"), "—", _("nothing to compare with"))
+    mark = "▲" if summary.same_hours > 0 else "▼"
+    text = f"{mark} {show.percent(abs(summary.same_hours))}"
+    return Figure(_("Comparison"), text, notes[view.name])
+
+
+def missing_words(summary: Summary, zone: ZoneInfo) -> tuple[str, str] | None:
+    """How much is missing, and when: `1 h 45 min`, `11:20 às 13:05`."""
+    if not summary.missing or summary.known >= COMPLETE:
+        return None
+    whole = sum((hole.duration for hole in summary.missing), start=summary.missing[0].duration * 0)
+    spans = [when.span(hole.start, hole.end, zone) for hole in summary.missing[:3]]
+    more = len(summary.missing) - len(spans)
+    if more > 0:
+        spans.append(_("and %(n)d more") % {"n": more})
+    return when.duration(whole), ", ".join(spans)

@@ -1,0 +1,123 @@
+"""What meters add to a client's page and to the pages of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Prefetch
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.dataclasses import SearchResult
+
+from clients.kernel import show, when
+from clients.kernel.panels import card, panel
+from clients.kernel.periods import month_of
+from clients.kernel.search import MOST, found_by
+from clients.models import Client
+from meters.admin.meter import SITUATIONS, name_of
+from meters.models import Conflict, Interval, Meter, MeterKind, Quality, Quarantine
+from meters.selectors import presence
+
+SHOWN = 20
+
+
+def meters_of(client: Client) -> Any:
+    found = Meter.objects.filter(
+        installations__ends_at__isnull=True, installations__metering_point__site__client=client
+    ).distinct()
+    return found
+
+
+def listed(client: Client) -> list[dict[str, Any]]:
+    """The client's meters with state, last reading and this month's use, ready to show."""
+    now = timezone.now()
+    month = month_of(timezone.localdate(), ZoneInfo("UTC"))
+    meters = presence.with_presence(meters_of(client))
+    meters = presence.with_use(meters, month.start.date(), month.end.date())
+    meters = meters.prefetch_related(Prefetch("installations", presence.serving(), "serving"))
+    rows = []
+    for meter in meters[:SHOWN]:
+        state = presence.situation(meter.seen_at, now)
+        is_water = meter.kind == MeterKind.WATER
+        amount = meter.use_ml if is_water else meter.use_ws
+        use = show.volume(amount / 1000) if is_water and amount else ""
+        if not is_water and amount:
+            use = show.energy(amount / 3600)
+        rows.append(
+            {
+                "name": name_of(meter),
+                "meter": meter,
+                "state": state,
+                "state_name": SITUATIONS[state],
+                "seen": when.ago(meter.seen_at, now) if meter.seen_at else "",
+                "use": use,
+            }
+        )
+    return rows
+
+
+@panel(
+    Client,
+    "medidores",
+    title=gettext_lazy("Meters"),
+    template="meters/panels/meters.html",
+    order=30,
+    permission="meters.view_meter",
+    count=lambda client: meters_of(client).count(),
+)
+def client_meters(request: HttpRequest, client: Client) -> dict[str, Any]:
+    return {"rows": listed(client)}
+
+
+@card(
+    Client, "meters", template="meters/panels/card.html", order=30, permission="meters.view_meter"
+)
+def client_meters_card(request: HttpRequest, client: Client) -> dict[str, Any]:
+    return {"rows": listed(client)[:4]}
+
+
+@panel(
+    Meter,
+    "qualidade",
+    title=gettext_lazy("Data quality"),
+    template="meters/panels/quality.html",
+    order=10,
+    permission="meters.view_meter",
+    count=lambda meter: troubles(meter),
+)
+def quality(request: HttpRequest, meter: Meter) -> dict[str, Any]:
+    """What was not simply measured: other answers for the same instant, impossible clocks."""
+    estimated = Interval.objects.filter(
+        meter=meter, quality__in=[Quality.ESTIMATED, Quality.EDITED]
+    )
+    return {
+        "conflicts": Conflict.objects.filter(meter=meter).order_by("-measured_at")[:SHOWN],
+        "quarantined": Quarantine.objects.filter(meter=meter).order_by("-received_at")[:SHOWN],
+        "estimated": estimated.order_by("-starts_at")[:SHOWN],
+    }
+
+
+def troubles(meter: Meter) -> int:
+    conflicts = Conflict.objects.filter(meter=meter).count()
+    return conflicts + Quarantine.objects.filter(meter=meter).count()
+
+
+@found_by("meters.view_meter")
+def meters(text: str) -> list[SearchResult]:
+    found = Meter.objects.filter(serial__icontains=text) | Meter.objects.filter(
+        installations__metering_point__name__icontains=text
+    )
+    serving = Prefetch("installations", presence.serving(), "serving")
+    return [
+        SearchResult(
+            f"{name_of(meter)} · {meter.serial}",
+            " · ".join([_("Meter"), meter.get_kind_display()]),
+            reverse("admin:meters_meter_change", args=[meter.public_id]),
+            "speed",
+        )
+        for meter in found.distinct().prefetch_related(serving)[:MOST]
+    ]

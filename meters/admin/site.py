@@ -1,0 +1,48 @@
+"""Sites of clients and the points at which is measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
+from unfold.decorators import display
+
+from clients.kernel.admin import TenantAdmin, office_page
+from meters.models import MeteringPoint, Site
+
+
+class MeteringPointInline(TabularInline):
+    model = MeteringPoint
+    fields = ("name", "kind")
+    extra = 0
+
+
+@office_page(Site)
+class SiteAdmin(TenantAdmin):
+    list_display = ("subject", "who", "city", "points")
+    list_select_related = ("client",)
+    search_fields = ("name", "client__name", "city")
+    search_help_text = _("Name, client or city")
+    fields = (("client", "name"), ("address", "city"), "time_zone")
+    autocomplete_fields = ("client",)
+    inlines = (MeteringPointInline,)
+    settings_icon = "location_on"
+    settings_text = _("Places of clients, their time zone and what is measured there")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Site]:
+        return super().get_queryset(request).annotate(point_count=Count("metering_points"))
+
+    @display(description=_("Site"), ordering="name")
+    def subject(self, site: Site) -> str:
+        return site.name
+
+    @display(description=_("Client"), ordering="client__name")
+    def who(self, site: Site) -> str:
+        return site.client.name
+
+    @display(description=_("Metering points"))
+    def points(self, site: Any) -> int:
+        return site.point_count

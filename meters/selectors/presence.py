@@ -1,0 +1,59 @@
+"""Whether meters speak, and what they counted lately: for lists and for what needs a person."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from django.db.models import BigIntegerField, OuterRef, QuerySet, Subquery, Sum
+
+from meters.models import DayTotal, Installation, Meter, Reading
+
+SILENT_AFTER: Final = timedelta(hours=2)
+
+
+def last_seen() -> Subquery:
+    """The instant of a meter's newest reading."""
+    newest = Reading.objects.filter(meter_id=OuterRef("pk")).order_by("-measured_at")
+    return Subquery(newest.values("measured_at")[:1])
+
+
+def with_presence(meters: QuerySet[Meter]) -> QuerySet[Meter]:
+    """The same meters with `seen_at`."""
+    return meters.annotate(seen_at=last_seen())
+
+
+def with_use(meters: QuerySet[Meter], first: date, after: date) -> QuerySet[Meter]:
+    """The same meters with what they counted in these days, and how much of it is known."""
+    days = DayTotal.objects.filter(meter_id=OuterRef("pk"), day__gte=first, day__lt=after)
+
+    def total(name: str) -> Subquery:
+        summed = days.order_by().values("meter_id").annotate(total=Sum(name)).values("total")
+        return Subquery(summed, output_field=BigIntegerField())
+
+    return meters.annotate(
+        use_ws=total("energy_import_ws"),
+        use_ml=total("volume_ml"),
+        known_s=total("seconds_covered"),
+        expected_s=total("seconds_expected"),
+    )
+
+
+def situation(seen_at: datetime | None, now: datetime) -> str:
+    """`online`, `silent` or `never`."""
+    if seen_at is None:
+        return "never"
+    return "online" if now - seen_at <= SILENT_AFTER else "silent"
+
+
+def serving() -> QuerySet[Installation]:
+    """Installations that have not ended, with their point, site and client."""
+    open_ones = Installation.objects.filter(ends_at__isnull=True)
+    return open_ones.select_related("metering_point__site__client")
+
+
+def silent_meters(now: datetime) -> QuerySet[Meter]:
+    """Active, installed meters that spoke before and have been silent for two hours."""
+    installed = Meter.objects.filter(is_active=True, installations__ends_at__isnull=True)
+    since = now - SILENT_AFTER
+    return with_presence(installed.distinct()).filter(seen_at__lt=since).order_by("seen_at")

@@ -1,0 +1,282 @@
+"""What a meter's page draws: instants within a day, hours, days and months, and their sums."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from clients.kernel.charts import Columns, Mark
+from clients.kernel.periods import Period, day_of
+from meters.models import DayTotal, Interval, Meter, MeterKind, Quality, Reading
+
+WS_PER_WH: Final = 3600
+ML_PER_L: Final = 1000
+QUARTER: Final = timedelta(minutes=15)
+BASE_SHARE: Final = 20  # the base load is what is exceeded in 19 of 20 samples
+VIEWS: Final = ("day", "week", "month", "year")
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a kind of meter shows: the column of samples, of intervals, and how they are written."""
+
+    sample: str
+    amount: str
+    per_unit: int
+    instant: str
+    unit: str
+    scale: float = 1
+
+
+ENERGY: Final = Measure("power_w", "energy_import_ws", WS_PER_WH, "power", "energy")
+WATER: Final = Measure("flow_l_per_s", "volume_ml", ML_PER_L, "flow", "volume", 3600)
+
+
+def measure_of(meter: Meter) -> Measure:
+    return WATER if meter.kind == MeterKind.WATER else ENERGY
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar: an hour, a day or a month. `amount` is None where nothing is known."""
+
+    name: str
+    amount: float | None
+    known: float
+    is_estimated: bool
+    before: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The numbers under a chart. `same_hours` compares only the hours that are known here."""
+
+    amount: float | None
+    known: float
+    peak: float | None
+    peak_at: int | None
+    base: float | None
+    same_hours: float | None
+    missing: list[Period]
+
+
+def newest_day(meter: Meter, zone: ZoneInfo) -> date | None:
+    """The local day of the newest reading."""
+    newest = Reading.objects.filter(meter_id=meter.pk).order_by("-measured_at")
+    at = newest.values_list("measured_at", flat=True).first()
+    return at.astimezone(zone).date() if at else None
+
+
+def samples(meter: Meter, period: Period, column: str) -> list[tuple[int, float]]:
+    """Instant (Unix seconds) and value of every reading of the period that has the column."""
+    rows = Reading.objects.filter(
+        meter_id=meter.pk,
+        measured_at__gte=period.start,
+        measured_at__lt=period.end,
+        **{f"{column}__isnull": False},
+    ).order_by("measured_at")
+    return [(int(at.timestamp()), value) for at, value in rows.values_list("measured_at", column)]
+
+
+def intervals(meter: Meter, period: Period) -> list[Interval]:
+    found = Interval.objects.filter(
+        meter_id=meter.pk, starts_at__gte=period.start, starts_at__lt=period.end
+    )
+    return list(found.order_by("starts_at"))
+
+
+def day_columns(meter: Meter, day: date, zone: ZoneInfo) -> Columns:
+    """The day's samples, those of the day before at the same time of day, gaps and estimates."""
+    measure, period = measure_of(meter), day_of(day, zone)
+    today = samples(meter, period, measure.sample)
+    before = samples(meter, day_of(day - timedelta(days=1), zone), measure.sample)
+    if not today:
+        return Columns([], [])
+    step = usual_step([at for at, _ in today], meter.sample_seconds)
+    t, v = with_gaps(today, step, measure.scale)
+    shift = int(period.start.timestamp()) - int(
+        day_of(day - timedelta(days=1), zone).start.timestamp()
+    )
+    prev = aligned(t, before, shift, step, measure.scale) if before else None
+    quarters = intervals(meter, period)
+    return Columns(t, v, prev, marks=[*gaps(t, v, period), *estimates(quarters)])
+
+
+def usual_step(instants: Sequence[int], fallback: int) -> int:
+    """The median distance of neighbours, in seconds."""
+    steps = sorted(b - a for a, b in pairwise(instants))
+    return steps[len(steps) // 2] if steps else fallback
+
+
+def with_gaps(
+    rows: Sequence[tuple[int, float]], step: int, scale: float
+) -> tuple[list[int], list[float | None]]:
+    """The samples, with a None where more than two steps passed: a line must not cross a gap."""
+    t: list[int] = []
+    v: list[float | None] = []
+    for at, value in rows:
+        if t and at - t[-1] > 2 * step:
+            t += [t[-1] + step, at - 1]
+            v += [None, None]
+        t.append(at)
+        v.append(round(value * scale, 3))
+    return t, v
+
+
+def aligned(
+    t: Sequence[int], before: Sequence[tuple[int, float]], shift: int, step: int, scale: float
+) -> list[float | None]:
+    """For each instant, the sample of the period before that was valid then."""
+    instants = [at + shift for at, _ in before]
+    found: list[float | None] = []
+    for at in t:
+        place = bisect_left(instants, at + 1) - 1
+        is_near = place >= 0 and at - instants[place] < 2 * step
+        found.append(round(before[place][1] * scale, 3) if is_near else None)
+    return found
+
+
+def gaps(t: Sequence[int], v: Sequence[float | None], period: Period) -> list[Mark]:
+    """The stretches that `with_gaps` opened."""
+    holes = [(a, b) for a, b, x, y in zip(t, t[1:], v, v[1:], strict=False) if x is y is None]
+    return [Mark(start, end, "missing") for start, end in holes]
+
+
+def estimates(quarters: Sequence[Interval]) -> list[Mark]:
+    """Neighbouring estimated quarter-hours as one mark."""
+    marks: list[Mark] = []
+    for quarter in quarters:
+        if quarter.quality not in {Quality.ESTIMATED, Quality.EDITED}:
+            continue
+        start = int(quarter.starts_at.timestamp())
+        end = start + int(QUARTER.total_seconds())
+        if marks and marks[-1].end == start:
+            marks[-1] = Mark(marks[-1].start, end, "estimated")
+        else:
+            marks.append(Mark(start, end, "estimated"))
+    return marks
+
+
+def hour_bars(meter: Meter, day: date, zone: ZoneInfo) -> list[Bar]:
+    """One bar per hour of the local day: 23 or 25 where the clocks change."""
+    measure, period = measure_of(meter), day_of(day, zone)
+    quarters = intervals(meter, period)
+    bars = []
+    start = period.start
+    while start < period.end:
+        end = start + timedelta(hours=1)
+        inside = [q for q in quarters if start <= q.starts_at < end]
+        bars.append(bar_of(f"{start.astimezone(zone):%H}", inside, measure, 3600))
+        start = end
+    return bars
+
+
+def bar_of(name: str, inside: Sequence[Interval], measure: Measure, seconds: int) -> Bar:
+    amounts = [getattr(q, measure.amount) for q in inside]
+    known = [amount for amount in amounts if amount is not None]
+    return Bar(
+        name,
+        sum(known) / measure.per_unit if known else None,
+        sum(q.seconds_covered for q in inside) / seconds,
+        any(q.quality in {Quality.ESTIMATED, Quality.EDITED} for q in inside),
+    )
+
+
+def day_totals(meter: Meter, first: date, after: date) -> dict[date, DayTotal]:
+    found = DayTotal.objects.filter(meter_id=meter.pk, day__gte=first, day__lt=after)
+    return {total.day: total for total in found}
+
+
+def day_bars(meter: Meter, days: Sequence[date], names: Sequence[str], shift: int) -> list[Bar]:
+    """One bar per day, each with the day `shift` days before."""
+    measure = measure_of(meter)
+    here = day_totals(meter, days[0], days[-1] + timedelta(days=1))
+    back = timedelta(days=shift)
+    before = day_totals(meter, days[0] - back, days[-1] + timedelta(days=1) - back)
+    return [
+        Bar(
+            name,
+            amount_of(here.get(day), measure),
+            here[day].completeness if day in here else 0,
+            day in here and here[day].seconds_estimated > 0,
+            amount_of(before.get(day - back), measure),
+        )
+        for day, name in zip(days, names, strict=True)
+    ]
+
+
+def amount_of(total: DayTotal | None, measure: Measure) -> float | None:
+    value = getattr(total, measure.amount) if total else None
+    return None if value is None else value / measure.per_unit
+
+
+def heat_rows(meter: Meter, days: Sequence[date], zone: ZoneInfo) -> list[list[float | None]]:
+    """24 rows of one amount per day: when is it used?"""
+    measure = measure_of(meter)
+    rows: list[list[float | None]] = [[None] * len(days) for _ in range(24)]
+    whole = Period(day_of(days[0], zone).start, day_of(days[-1], zone).end)
+    for quarter in intervals(meter, whole):
+        amount = getattr(quarter, measure.amount)
+        if amount is None:
+            continue
+        local = quarter.starts_at.astimezone(zone)
+        column = (local.date() - days[0]).days
+        held = rows[local.hour][column] or 0
+        rows[local.hour][column] = round(held + amount / measure.per_unit, 3)
+    return rows
+
+
+def summary_of_day(meter: Meter, day: date, zone: ZoneInfo, columns: Columns) -> Summary:
+    """Sums that say how much of the day they rest on."""
+    measure, period = measure_of(meter), day_of(day, zone)
+    quarters = intervals(meter, period)
+    amounts = [getattr(q, measure.amount) for q in quarters]
+    known = [amount for amount in amounts if amount is not None]
+    seen = [(v, t) for t, v in zip(columns.t, columns.v, strict=True) if v is not None]
+    peak = max(seen, default=None)
+    base = sorted(v for v, _ in seen)[len(seen) // BASE_SHARE] if seen else None
+    return Summary(
+        amount=sum(known) / measure.per_unit if known else None,
+        known=sum(q.seconds_covered for q in quarters) / period.duration.total_seconds(),
+        peak=peak[0] if peak else None,
+        peak_at=peak[1] if peak else None,
+        base=base,
+        same_hours=_same_hours(meter, day, zone, quarters),
+        missing=_missing(quarters, period),
+    )
+
+
+def _same_hours(
+    meter: Meter, day: date, zone: ZoneInfo, quarters: Sequence[Interval]
+) -> float | None:
+    """How much more (0.1) or less (-0.1) than the day before, over quarter-hours known in both."""
+    measure = measure_of(meter)
+    yesterday = day_of(day - timedelta(days=1), zone)
+    shift = day_of(day, zone).start - yesterday.start
+    before = {q.starts_at + shift: getattr(q, measure.amount) for q in intervals(meter, yesterday)}
+    pairs = [(getattr(q, measure.amount), before.get(q.starts_at)) for q in quarters]
+    both = [(now, then) for now, then in pairs if now is not None and then is not None]
+    then = sum(pair[1] for pair in both)
+    return (sum(pair[0] for pair in both) - then) / then if then else None
+
+
+def _missing(quarters: Sequence[Interval], period: Period) -> list[Period]:
+    """Stretches of whole quarter-hours about which nothing is known, until the newest one."""
+    known = {q.starts_at for q in quarters}
+    if not known:
+        return []
+    holes: list[Period] = []
+    at: datetime = period.start
+    while at < max(known):
+        if at not in known:
+            if holes and holes[-1].end == at:
+                holes[-1] = Period(holes[-1].start, at + QUARTER)
+            else:
+                holes.append(Period(at, at + QUARTER))
+        at += QUARTER
+    return holes
