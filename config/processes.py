@@ -104,7 +104,9 @@ def lock_holder(lock: Path) -> tuple[int, int] | None:
     return None
 
 
-def wait_until(done: Callable[[], bool], hopeless: Callable[[], bool], seconds: float) -> bool:
+def wait_until(
+    done: Callable[[], bool], hopeless: Callable[[], bool], seconds: float, pause: float = 0.02
+) -> bool:
     """Ask again and again, gently; False when it is hopeless or took too long."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -112,5 +114,5 @@ def wait_until(done: Callable[[], bool], hopeless: Callable[[], bool], seconds: 
             return False
         if done():
             return True
-        time.sleep(0.02)
+        time.sleep(pause)
     return False

@@ -43,7 +43,7 @@ def run(arguments: list[str]) -> int:
 
 
 def given_passwords() -> dict[str, str]:
-    """The passwords that stand in the URLs of the environment; a role without one gets a new one."""
+    """The passwords in the environment's URLs; a role without one gets a new one."""
     variables = database_variables({role: role for role in ROLES})
     urls = {role: urlsplit(os.environ.get(name, "")) for name, role in variables.items()}
     return {role: unquote(url.password) for role, url in urls.items() if url.password}

@@ -25,6 +25,7 @@ from config.processes import free_port, spawn, wait_until
 from config.services import ServiceError
 
 READY_SECONDS = 60.0
+PATH_SECONDS = 300.0
 GRACE_SECONDS = 8.0  # for a request or a task to finish after Ctrl-C
 # Stand-ins for the outside world: what each is called, its command and its usual port.
 SIMULATORS = {"whatsapp": ("simulate_whatsapp", 8990)}
@@ -84,10 +85,17 @@ class Children:
     def _relay(self, name: str, process: subprocess.Popen[bytes]) -> None:
         """Print what the process says behind its name, and report its end."""
         assert process.stdout is not None  # noqa: S101 # we asked for a pipe
-        for line in process.stdout:
-            text = line.decode(errors="replace").rstrip()
-            print(f"{name:10} | {text}", flush=True)
+        try:
+            for line in process.stdout:
+                text = line.decode(errors="replace").rstrip()
+                print(f"{name:10} | {text}", flush=True)
+        except OSError:
+            self.events.put("nobody reads what is printed here")
         self.events.put(f"{name} ended with status {process.wait()}")
+
+    def is_over(self) -> bool:
+        """Whether something happened after which we must stop."""
+        return not self.events.empty()
 
     def stop(self) -> None:
         """Ask all of them to finish, and end those that do not, with everything they started."""
@@ -228,8 +236,10 @@ def start_simulators(children: Children) -> dict[str, str]:
 
 def wait_for(url: str, children: Children) -> None:
     """Return when the page answers; a child that ends first is told instead."""
-    if not wait_until(lambda: answers(url), lambda: not children.events.empty(), READY_SECONDS):
-        happened = children.events.get() if not children.events.empty() else f"{url} is silent"
+    if not wait_until(
+        lambda: answers(url), lambda: not children.events.empty(), READY_SECONDS, 0.2
+    ):
+        happened = children.events.get() if children.is_over() else f"{url} is silent"
         raise Interrupted(happened)
 
 
@@ -256,7 +266,7 @@ def check(children: Children, steps: Steps) -> int:
     with steps.step("main path"):
         program = [sys.executable, "manage.py", "demo", "--once"]
         walked = spawn(program, env={**os.environ, **children.environment}, cwd=ROOT)
-        wait_until(lambda: walked.poll() is not None, lambda: not children.events.empty(), 300)
+        wait_until(lambda: walked.poll() is not None, children.is_over, PATH_SECONDS)
         if walked.poll() is None:
             walked.kill()
         if status := walked.wait():
