@@ -27,6 +27,8 @@ from config.services import ServiceError
 READY_SECONDS = 60.0
 PATH_SECONDS = 300.0
 GRACE_SECONDS = 8.0  # for a request or a task to finish after Ctrl-C
+# Ours is a root's container or a developer's machine, and static files come from the apps.
+EXPECTED_WARNINGS = "ignore:You're running the worker with superuser,ignore:No directory at"
 # Stand-ins for the outside world: what each is called, its command and its usual port.
 SIMULATORS = {"whatsapp": ("simulate_whatsapp", 8990)}
 
@@ -161,7 +163,10 @@ def bring_up(
     environment = children.environment
     environment.update(installation.secrets())
     environment.update(
-        PUBLIC_URL=address, PULSO_FOLDER=str(installation.folder), PYTHONUNBUFFERED="1"
+        PUBLIC_URL=address,
+        PULSO_FOLDER=str(installation.folder),
+        PYTHONUNBUFFERED="1",
+        PYTHONWARNINGS=EXPECTED_WARNINGS,
     )
     with steps.step("database") as detail:
         environment.update(installation.start_database())
@@ -213,11 +218,15 @@ def edge(port: int) -> list[str]:
 def worker() -> list[str]:
     queues = ["--queues", "critical,default,bulk", "--concurrency", "2"]
     quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
-    return [sys.executable, "-m", "celery", "--app", "config.celery", "worker", *queues, *quiet]
+    return [*celery(), "worker", *queues, *quiet]
 
 
 def scheduler() -> list[str]:
-    return [sys.executable, "-m", "celery", "--app", "config.celery", "beat", "--pidfile="]
+    return [*celery(), "beat", "--pidfile="]
+
+
+def celery() -> list[str]:
+    return [sys.executable, "-m", "celery", "--quiet", "--app", "config.celery"]
 
 
 def start_simulators(children: Children) -> dict[str, str]:
