@@ -65,6 +65,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def is_free(port: int) -> bool:
+    """Whether a server could listen there now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read; readers see the old text or the new."""
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")

@@ -12,8 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from config.commands.up import is_free
-from config.processes import free_port
+from config.processes import free_port, is_free
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.xdist_group("up")  # one at a time: each is the whole product
