@@ -216,6 +216,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 AXES_LOCKOUT_CALLABLE = "clients.web.errors.locked"
+AXES_VERBOSE = False
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -299,6 +300,9 @@ RATELIMIT_USE_CACHE = "default"
 RATELIMIT_FAIL_OPEN = True
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]
 
+# Requests a minute for a device key that has no rate of its own.
+INGEST_RATE_PER_MINUTE = env.int("INGEST_RATE_PER_MINUTE", default=600)
+
 # Languages, time, files
 
 LANGUAGE_CODE = "pt-br"
@@ -311,7 +315,7 @@ USE_TZ = True
 USE_I18N = True
 USE_THOUSAND_SEPARATOR = True
 STATIC_URL = "/static/"
-STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+STATIC_ROOT = env.str("STATIC_ROOT", default="staticfiles" if IS_PRODUCTION else "") or None
 STATICFILES_DIRS = [BASE_DIR / "clients" / "static_unfold"]  # shadows unfold's fonts and chart.js
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from meters.models.device_key import DeviceKey, DeviceKeyMeter
+from meters.models.interval import DayTotal, Interval, Quality, Rule
+from meters.models.meter import Installation, Meter
+from meters.models.reading import Conflict, Quarantine, QuarantineReason, Reading, Touched
+from meters.models.site import MeteringPoint, MeterKind, Site
+
+__all__ = [
+    "Conflict",
+    "DayTotal",
+    "DeviceKey",
+    "DeviceKeyMeter",
+    "Installation",
+    "Interval",
+    "Meter",
+    "MeterKind",
+    "MeteringPoint",
+    "Quality",
+    "Quarantine",
+    "QuarantineReason",
+    "Reading",
+    "Rule",
+    "Site",
+    "Touched",
+]

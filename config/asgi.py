@@ -1,0 +1,81 @@
+"""The edge: the ingest lane and live events on an event loop, and Django for everything else.
+
+Alone it is a complete front door. Django gets at most two requests at a time here, so that the
+lane keeps breathing; behind a proxy, web serves the rest (DESIGN §7).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+from typing import Any, Final
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from django.core.asgi import get_asgi_application
+
+django_application = get_asgi_application()
+
+from django.conf import settings  # noqa: E402 - Django must be set up first
+from psycopg.conninfo import make_conninfo  # noqa: E402
+
+from meters.api.lane import PATH, Lane  # noqa: E402
+
+DJANGO_AT_ONCE: Final = 2
+
+
+def database_url(alias: str) -> str:
+    """What libpq needs to connect as the alias does."""
+    found = settings.DATABASES[alias]
+    return make_conninfo(
+        "",
+        host=found["HOST"],
+        port=found["PORT"] or 5432,
+        dbname=found["NAME"],
+        user=found["USER"],
+        password=found["PASSWORD"],
+        **found["OPTIONS"],
+    )
+
+
+def rest_collector() -> None:
+    """Leave what was loaded at the start out of every later collection, and collect less often:
+    the lane makes many small objects and no cycles."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
+
+
+class Edge:
+    """Hands each request to whom it belongs."""
+
+    def __init__(self) -> None:
+        self.lane = Lane(database_url("ingest"), rate_per_minute=settings.INGEST_RATE_PER_MINUTE)
+        self._django_turn = asyncio.Semaphore(DJANGO_AT_ONCE)
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] != "http":
+            return
+        elif scope["path"].rstrip("/") == PATH:
+            await self.lane(scope, receive, send)
+        else:
+            async with self._django_turn:
+                await django_application(scope, receive, send)
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self.lane.start()
+                rest_collector()
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self.lane.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+application = Edge()

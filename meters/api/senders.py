@@ -1,0 +1,149 @@
+"""Who may send: device keys, known for a second and looked up many at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+import psycopg
+from django.utils.translation import gettext_noop as _
+from psycopg import AsyncConnection
+
+from meters.errors import StorageUnavailable, TooMany, UnknownKey
+
+KNOWN_FOR_S: Final = 1.0  # a revoked key stops within two
+MOST_KNOWN: Final = 50_000
+MINUTE_S: Final = 60
+DOUBT_S: Final = 60.0
+LOOK_UP: Final = (
+    "SELECT hash, key_id, tenant_id, rate_per_minute, meters FROM meters_senders(%s::bytea[])"
+)
+
+
+@dataclass(slots=True)
+class Sender:
+    """A device key that may send, the meters it may speak for, and how busy it has been."""
+
+    key_id: int
+    tenant_id: int
+    rate_per_minute: int | None
+    meters: dict[str, int]
+    known_until: float
+
+
+@dataclass(slots=True)
+class _Habits:
+    """What the process remembers of a key between look-ups."""
+
+    minute: int = 0
+    requests: int = 0
+    doubtful_until: float = 0.0
+
+
+@dataclass
+class Senders:
+    """Device keys by the hash of their secret."""
+
+    url: str
+    default_rate: int
+    _known: dict[bytes, Sender | None] = field(default_factory=dict)
+    _unknown_until: dict[bytes, float] = field(default_factory=dict)
+    _habits: dict[int, _Habits] = field(default_factory=dict)
+    _wanted: dict[bytes, asyncio.Future[Sender | None]] = field(default_factory=dict)
+    _looking: asyncio.Task[None] | None = None
+    _connection: AsyncConnection | None = None
+
+    async def sender(self, secret: bytes) -> Sender:
+        """The key's sender. Raises UnknownKey, TooMany or StorageUnavailable."""
+        digest = hashlib.sha256(secret).digest()
+        sender = self._known.get(digest)
+        if sender is None or sender.known_until < time.monotonic():
+            sender = await self._find(digest)
+        if sender is None:
+            raise UnknownKey(_("This device key is not known, was revoked or has expired."))
+        self._count(sender)
+        return sender
+
+    def doubt(self, sender: Sender) -> None:
+        """Remember that this key sends again what is stored, so that nobody shares its COPY."""
+        self._habit(sender).doubtful_until = time.monotonic() + DOUBT_S
+
+    def is_doubtful(self, sender: Sender) -> bool:
+        return self._habit(sender).doubtful_until > time.monotonic()
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+
+    def _habit(self, sender: Sender) -> _Habits:
+        return self._habits.setdefault(sender.key_id, _Habits())
+
+    def _count(self, sender: Sender) -> None:
+        habit, second = self._habit(sender), int(time.time())
+        if habit.minute != second // MINUTE_S:
+            habit.minute, habit.requests = second // MINUTE_S, 0
+        habit.requests += 1
+        limit = sender.rate_per_minute or self.default_rate
+        if habit.requests > limit:
+            raise TooMany(
+                _("This key may send %(limit)s requests a minute."),
+                limit=limit,
+                retry_after_s=MINUTE_S - second % MINUTE_S,
+            )
+
+    async def _find(self, digest: bytes) -> Sender | None:
+        if self._unknown_until.get(digest, 0.0) > time.monotonic():
+            return None
+        if digest not in self._wanted:
+            self._wanted[digest] = asyncio.get_running_loop().create_future()
+        wanted = self._wanted[digest]
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+        return await asyncio.shield(wanted)
+
+    async def _look(self) -> None:
+        """Answer everybody who waits, with one query for all who came meanwhile."""
+        while self._wanted:
+            wanted, self._wanted = self._wanted, {}
+            try:
+                async with asyncio.timeout(5):
+                    found = await self._query(list(wanted))
+            except (psycopg.Error, OSError, TimeoutError) as error:
+                await self._forget_connection()
+                for future in wanted.values():
+                    failure = StorageUnavailable("device keys cannot be read")
+                    failure.__cause__ = error
+                    future.set_exception(failure)
+                    future.exception()  # somebody may have gone away meanwhile
+                continue
+            for digest, future in wanted.items():
+                self._remember(digest, found.get(digest))
+                future.set_result(found.get(digest))
+
+    def _remember(self, digest: bytes, sender: Sender | None) -> None:
+        for memory in (self._known, self._unknown_until, self._habits):
+            if len(memory) > MOST_KNOWN:
+                memory.clear()
+        if sender is None:
+            self._known.pop(digest, None)
+            self._unknown_until[digest] = time.monotonic() + KNOWN_FOR_S
+        else:
+            self._known[digest] = sender
+
+    async def _query(self, digests: list[bytes]) -> dict[bytes, Sender]:
+        asked = time.monotonic()
+        if self._connection is None:
+            self._connection = await AsyncConnection.connect(self.url, autocommit=True)
+        cursor = await self._connection.execute(LOOK_UP, [digests], binary=True)
+        return {
+            bytes(digest): Sender(key_id, tenant_id, rate, meters, asked + KNOWN_FOR_S)
+            for digest, key_id, tenant_id, rate, meters in await cursor.fetchall()
+        }
+
+    async def _forget_connection(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.close()

@@ -1,0 +1,74 @@
+"""The ways this app says no."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from clients.kernel.errors import DomainError, Retryable
+
+
+class BadReadings(DomainError):
+    """What was sent cannot be understood as readings; nothing of it is stored."""
+
+    code = "malformed"
+    status: ClassVar[int] = 400
+    retry_after_s: int = 0
+
+    def __init__(self, message: str, *, code: str | None = None, **facts: Any) -> None:
+        """`message` is a msgid with `facts` as its named values; it is translated when shown."""
+        super().__init__(message % facts if facts else message, code)
+        self.msgid, self.facts = message, facts
+        self.retry_after_s = facts.get("retry_after_s", self.retry_after_s)
+
+
+class TooLarge(BadReadings):
+    code = "too_large"
+    status = 413
+
+
+class UnknownEncoding(BadReadings):
+    code = "unsupported_encoding"
+    status = 415
+
+
+class Unprocessable(BadReadings):
+    code = "invalid_reading"
+    status = 422
+
+
+class UnknownKey(BadReadings):
+    code = "unknown_key"
+    status = 401
+
+
+class TooMany(BadReadings):
+    """The key has used up its requests for this minute."""
+
+    code = "rate_limited"
+    status = 429
+
+
+class Overloaded(BadReadings):
+    code = "overloaded"
+    status = 503
+    retry_after_s = 1
+
+
+class StorageUnavailable(Retryable):
+    """The database did not answer. Send again: what was stored will be a duplicate."""
+
+
+class MeterInUse(DomainError):
+    """The meter already serves a metering point at that time."""
+
+    code = "meter_in_use"
+
+
+class MeteringPointInUse(DomainError):
+    """Another meter already serves the metering point at that time."""
+
+    code = "metering_point_in_use"
+
+
+class KeyRevoked(DomainError):
+    code = "key_revoked"

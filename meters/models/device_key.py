@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from clients.kernel.audit import audited
+from clients.kernel.keys import PublicIdModel
+from clients.kernel.tenancy import TenantForeignKey, TenantModel
+from meters.models.meter import Meter
+
+
+@audited(exclude=("secret_sha256", "last_used_at"))
+class DeviceKey(TenantModel, PublicIdModel):
+    """What a device or a gateway shows to send readings. The key itself is seen once, then hashed."""
+
+    name = models.CharField(_("name"), max_length=120)
+    prefix = models.CharField(_("begins with"), max_length=16, editable=False)
+    secret_sha256 = models.BinaryField(max_length=32, unique=True, editable=False)
+    rate_per_minute = models.PositiveIntegerField(
+        _("requests a minute"),
+        null=True,
+        blank=True,
+        help_text=_("Empty: the installation's default."),
+    )
+    expires_at = models.DateTimeField(_("valid until"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    meters = models.ManyToManyField(
+        Meter, through="DeviceKeyMeter", related_name="device_keys", verbose_name=_("meters")
+    )
+
+    class Meta(TenantModel.Meta):
+        verbose_name = _("device key")
+        verbose_name_plural = _("device keys")
+        ordering = ["name", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+
+class DeviceKeyMeter(TenantModel):
+    """A meter that a key may report."""
+
+    device_key = TenantForeignKey(DeviceKey, models.CASCADE, related_name="+")
+    meter = TenantForeignKey(Meter, models.CASCADE, related_name="+")
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "device_key", "meter"], name="meters_devicekeymeter_once"
+            )
+        ]

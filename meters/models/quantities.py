@@ -1,0 +1,50 @@
+"""What a meter can say: one column per physical quantity, with its unit in the name.
+
+The columns of `Reading`, the schema of the ingest lane and the binary `COPY` are made from this
+list. Adding one is a migration on `meters_reading` and one line at the end here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A column of `Reading`: a register (counts up, whole base units) or an instantaneous value."""
+
+    name: str
+    kind: Literal["register", "instant"]
+    unit: str
+
+
+def _registers(*names: tuple[str, str]) -> list[Quantity]:
+    return [Quantity(name, "register", unit) for name, unit in names]
+
+
+def _instants(unit: str, *names: str) -> list[Quantity]:
+    return [Quantity(name, "instant", unit) for name in names]
+
+
+QUANTITIES: Final[tuple[Quantity, ...]] = (
+    *_registers(
+        ("energy_import_wh", "Wh"),
+        ("energy_export_wh", "Wh"),
+        ("reactive_import_varh", "varh"),
+        ("reactive_export_varh", "varh"),
+        ("volume_l", "L"),
+    ),
+    *_instants("W", "power_w", "power_l1_w", "power_l2_w", "power_l3_w"),
+    *_instants("var", "reactive_power_var"),
+    *_instants("VA", "apparent_power_va"),
+    *_instants("1", "power_factor"),
+    *_instants("Hz", "frequency_hz"),
+    *_instants("V", "voltage_l1_v", "voltage_l2_v", "voltage_l3_v"),
+    *_instants("A", "current_l1_a", "current_l2_a", "current_l3_a", "current_n_a"),
+    *_instants("L/s", "flow_l_per_s"),
+    *_instants("bar", "pressure_bar"),
+    *_instants("°C", "temperature_c"),
+)
+NAMES: Final = tuple(quantity.name for quantity in QUANTITIES)
+REGISTERS: Final = tuple(quantity.name for quantity in QUANTITIES if quantity.kind == "register")

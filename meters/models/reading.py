@@ -1,0 +1,102 @@
+"""What devices said, as they said it. Written by the ingest lane's own role, never changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from clients.kernel.constraints import one_of
+from clients.kernel.tenancy import TenantForeignKey, TenantManager, TenantModel
+from meters.models.meter import Meter
+from meters.models.quantities import QUANTITIES
+
+
+class Reading(models.Model):
+    """One meter at one instant: a column for each quantity, NULL where nothing was said.
+
+    The table is partitioned by month and made by SQL in the migration. Tenants read it through the
+    parent, which row-level security guards; nobody but `ingest` writes, and only to partitions.
+    """
+
+    pk = models.CompositePrimaryKey("meter_id", "measured_at")
+    tenant = models.ForeignKey(
+        "clients.Tenant", models.DO_NOTHING, related_name="+", db_constraint=False
+    )
+    meter = models.ForeignKey(Meter, models.DO_NOTHING, related_name="+", db_constraint=False)
+    measured_at = models.DateTimeField(_("measured at"))
+    received_at = models.DateTimeField(_("received at"))
+    extra = models.JSONField(null=True)
+
+    objects = TenantManager()
+
+    class Meta:
+        managed = False
+        base_manager_name = "objects"
+        db_table = "meters_reading"
+
+
+class _Real(models.FloatField):  # type: ignore[type-arg]  # not subscriptable when it runs
+    """Four bytes: an instrument's instantaneous value has no more digits than that."""
+
+    def db_type(self, connection: Any) -> str:
+        return "real"
+
+
+for _quantity in QUANTITIES:
+    _kind = models.BigIntegerField if _quantity.kind == "register" else _Real
+    _kind(null=True).contribute_to_class(Reading, _quantity.name)
+
+
+class QuarantineReason(models.TextChoices):
+    TOO_OLD = "too_old", _("More than five years old")
+    IN_FUTURE = "in_future", _("From the future")
+
+
+class Quarantine(TenantModel):
+    """A reading whose clock cannot be right. Kept for a person to look at; never billed."""
+
+    meter = TenantForeignKey(Meter, models.CASCADE, related_name="+")
+    measured_at = models.DateTimeField(_("measured at"))
+    received_at = models.DateTimeField(_("received at"), db_default=Now())
+    reason = models.CharField(_("reason"), max_length=12, choices=QuarantineReason)
+    reading = models.JSONField()
+
+    class Meta(TenantModel.Meta):
+        verbose_name = _("quarantined reading")
+        verbose_name_plural = _("quarantined readings")
+        constraints = [
+            one_of("reason", QuarantineReason),
+            models.UniqueConstraint(
+                fields=["tenant", "meter", "measured_at"], name="meters_quarantine_once"
+            ),
+        ]
+
+
+class Conflict(TenantModel):
+    """A second, different reading of the same meter and instant. The first one was kept."""
+
+    meter = TenantForeignKey(Meter, models.CASCADE, related_name="+")
+    measured_at = models.DateTimeField(_("measured at"))
+    received_at = models.DateTimeField(_("received at"), db_default=Now())
+    reading = models.JSONField()
+    digest = models.CharField(max_length=32)
+
+    class Meta(TenantModel.Meta):
+        verbose_name = _("conflicting reading")
+        verbose_name_plural = _("conflicting readings")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "meter", "measured_at", "digest"], name="meters_conflict_once"
+            )
+        ]
+
+
+class Touched(TenantModel):
+    """A quarter-hour of a meter whose intervals must be computed again. Deleted when they are."""
+
+    meter_id = models.BigIntegerField()  # no key to check on the lane's way; `app` cannot insert
+    quarter_at = models.DateTimeField()
+    touched_at = models.DateTimeField(db_default=Now())

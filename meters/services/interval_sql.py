@@ -1,0 +1,281 @@
+"""The SQL behind `services.intervals`: set-based, and the same answer for any order of arrival.
+
+Instants are Unix seconds (float8) and quarter-hours are their number since 1970, because plain
+arithmetic on them is several times cheaper than on timestamps.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from meters.models.interval import INTERVAL_SECONDS, ML_PER_L, WS_PER_WH
+
+LONGEST_GAP: Final = "40 days"  # a register read once a month still makes a bill
+CLOSE_SECONDS: Final = 1_800  # further apart than this, a difference says little about each quarter
+REGISTERS: Final = ("energy_import_wh", "energy_export_wh", "volume_l")
+
+# One worker at a time computes a meter; another finds it busy and leaves its rows for later.
+LOCK_METERS: Final = """
+    SELECT meter_id FROM unnest(%s::bigint[]) AS t (meter_id)
+    WHERE pg_try_advisory_xact_lock(7205759403792793600 + meter_id)
+"""
+TOUCHED_METERS: Final = """
+    SELECT meter_id FROM meters_touched WHERE tenant_id = %s
+    GROUP BY meter_id ORDER BY min(id) LIMIT %s
+"""
+TAKE_TOUCHED: Final = """
+    WITH taken AS (
+        DELETE FROM meters_touched WHERE id IN (
+            SELECT id FROM meters_touched
+            WHERE tenant_id = %s AND meter_id = ANY (%s) ORDER BY id LIMIT %s
+        ) RETURNING meter_id, quarter_at
+    ), ranges AS (
+        SELECT meter_id, range_agg(tstzrange(quarter_at, quarter_at + interval '15 min')) AS all_of_it
+        FROM taken GROUP BY meter_id
+    )
+    SELECT meter_id, lower(run), upper(run) FROM ranges, unnest(all_of_it) AS run
+"""
+
+# What the meters are, and which registers the new readings speak of.
+METERS: Final = f"""
+    WITH run AS (
+        SELECT * FROM unnest(%(meters)s::bigint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+            AS t (meter_id, starts_at, ends_at)
+    ), said AS (
+        SELECT run.meter_id, {", ".join(f"count(r.{name}) AS {name}" for name in REGISTERS)}
+        FROM run JOIN meters_reading r ON r.meter_id = run.meter_id
+            AND r.measured_at >= run.starts_at AND r.measured_at < run.ends_at
+        WHERE r.measured_at >= %(first)s AND r.measured_at < %(last)s AND r.tenant_id = %(tenant)s
+        GROUP BY run.meter_id
+    )
+    SELECT m.id, m.kind, m.sample_seconds, m.registers_seen,
+           array_remove(ARRAY[{", ".join(f"CASE WHEN said.{n} > 0 THEN '{n}' END" for n in REGISTERS)}], NULL),
+           coalesce(place.time_zone, t.time_zone)
+    FROM meters_meter m
+    JOIN clients_tenant t ON t.id = m.tenant_id
+    LEFT JOIN said ON said.meter_id = m.id
+    LEFT JOIN LATERAL (
+        SELECT s.time_zone FROM meters_installation i
+        JOIN meters_meteringpoint p ON p.id = i.metering_point_id
+        JOIN meters_site s ON s.id = p.site_id
+        WHERE i.meter_id = m.id ORDER BY i.starts_at DESC LIMIT 1
+    ) place ON true
+    WHERE m.tenant_id = %(tenant)s AND m.id IN (SELECT meter_id FROM run)
+"""
+
+
+def _neighbour(register: str, before: bool) -> str:
+    """The nearest reading of `register` outside the stretch `s`, unless it is too far to join."""
+    if before:
+        bounds = f"r.measured_at < s.starts_at AND r.measured_at >= s.starts_at - interval '{LONGEST_GAP}'"
+    else:
+        bounds = f"r.measured_at >= s.ends_at AND r.measured_at <= s.ends_at + interval '{LONGEST_GAP}'"
+    return f"""
+        (SELECT r.measured_at FROM meters_reading r
+         WHERE '{register}' = ANY (s.registers) AND r.meter_id = s.meter_id AND r.tenant_id = %(tenant)s
+           AND {bounds} AND r.{register} IS NOT NULL
+         ORDER BY r.measured_at {"DESC" if before else "ASC"} LIMIT 1)"""
+
+
+BEFORE: Final = ", ".join(_neighbour(register, before=True) for register in REGISTERS)
+AFTER: Final = ", ".join(_neighbour(register, before=False) for register in REGISTERS)
+
+# A new reading changes everything between its neighbours, and as far as a sample may hold. The
+# quarters at both ends also hold parts of the segments beyond, hence the wider stretch to read.
+ISLANDS: Final = f"""
+    WITH s AS (
+        SELECT * FROM unnest(
+            %(meters)s::bigint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[]
+        ) AS t (meter_id, starts_at, ends_at)
+        JOIN (
+            SELECT id, string_to_array(registers, ',') AS registers, hold
+            FROM unnest(%(ids)s::bigint[], %(registers)s::text[], %(holds)s::float8[])
+                AS k (id, registers, hold)
+        ) k ON k.id = t.meter_id
+    ), reach AS (
+        SELECT meter_id, registers, hold,
+            date_bin('15 min', least(s.starts_at, {BEFORE}), '2000-01-01 00:00+00') AS starts_at,
+            date_bin('15 min', greatest(s.ends_at + make_interval(secs => hold), {AFTER})
+                + interval '15 min' - interval '1 microsecond', '2000-01-01 00:00+00') AS ends_at
+        FROM s
+    ), merged AS (
+        SELECT meter_id, registers, hold, range_agg(tstzrange(starts_at, ends_at)) AS all_of_it
+        FROM reach GROUP BY meter_id, registers, hold
+    ), island AS (
+        SELECT meter_id, registers, hold, lower(part) AS starts_at, upper(part) AS ends_at
+        FROM merged, unnest(all_of_it) AS part
+    )
+    SELECT s.meter_id, s.starts_at, s.ends_at,
+        least(s.starts_at - make_interval(secs => s.hold), {BEFORE}),
+        greatest(s.ends_at, {AFTER})
+    FROM island s
+"""
+
+
+def _segments(register: str, factor: int, what: str) -> str:
+    """Where a register counted up between two readings: its value at any instant in between is on
+    the straight line. Rounding that value, and not the difference, makes parts add up exactly."""
+    line = (
+        f"a * {factor} + round((b - a)::float8 * {factor} * ({{at}} - t) / (until - t))::bigint"
+    )
+    from_at, to_at = f"greatest(t, n * {INTERVAL_SECONDS})", f"least(until, (n + 1) * {INTERVAL_SECONDS})"
+    return f"""
+    SELECT meter_id, n, '{what}' AS what,
+        ({line.format(at=to_at)}) - ({line.format(at=from_at)}) AS value,
+        {to_at} - {from_at} AS seconds, until - t > {CLOSE_SECONDS} AS is_gap, NULL::real AS power_w
+    FROM (
+        SELECT meter_id, island, t, {register} AS a, starts_n, ends_n,
+            lead(t) OVER w AS until, lead({register}) OVER w AS b
+        FROM reading WHERE {register} IS NOT NULL
+        WINDOW w AS (PARTITION BY island ORDER BY t)
+    ) seg,
+    generate_series(greatest(floor(t / {INTERVAL_SECONDS})::integer, starts_n),
+                    least(ceil(until / {INTERVAL_SECONDS})::integer, ends_n) - 1) AS n
+    WHERE b >= a AND until - t <= extract(epoch FROM interval '{LONGEST_GAP}')"""
+
+
+def _samples(column: str, factor: int) -> str:
+    """How long each sample holds, in pieces by quarter-hour: until the next, at most `hold`."""
+    from_at, to_at = f"greatest(t, n * {INTERVAL_SECONDS})", f"least(until, (n + 1) * {INTERVAL_SECONDS})"
+    return f"""
+    SELECT meter_id, n, sign,
+        round(v::float8 * {factor} * ({to_at} - {from_at}))::bigint AS value,
+        {to_at} - {from_at} AS seconds, v
+    FROM (
+        SELECT meter_id, t, {column} AS v, starts_n, ends_n, sign,
+            least(lead(t) OVER (PARTITION BY island ORDER BY t), t + hold) AS until
+        FROM reading WHERE {column} IS NOT NULL
+    ) seg,
+    generate_series(greatest(floor(t / {INTERVAL_SECONDS})::integer, starts_n),
+                    least(ceil(until / {INTERVAL_SECONDS})::integer, ends_n) - 1) AS n"""
+
+
+def _sum(what: str) -> str:
+    name = what.replace(" ", "_")
+    return f"""
+        sum(value) FILTER (WHERE what = '{what}') AS {name},
+        coalesce(sum(seconds) FILTER (WHERE what = '{what}'), 0) AS {name}_s"""
+
+
+_PIECES: Final = f"""
+    SELECT * FROM ({_segments("energy_import_wh", WS_PER_WH, "import register")}) i
+    UNION ALL
+    SELECT * FROM ({_segments("energy_export_wh", WS_PER_WH, "export register")}) e
+    UNION ALL
+    SELECT * FROM ({_segments("volume_l", ML_PER_L, "volume register")}) v
+    UNION ALL
+    SELECT meter_id, n, 'import power', CASE WHEN value * sign > 0 THEN abs(value) ELSE 0 END,
+        seconds, false, v FROM ({_samples("power_w", 1)}) p
+    UNION ALL
+    SELECT meter_id, n, 'export power', CASE WHEN value * sign < 0 THEN abs(value) ELSE 0 END,
+        seconds, false, NULL FROM ({_samples("power_w", 1)}) p
+    UNION ALL
+    SELECT meter_id, n, 'volume flow', value, seconds, false, NULL
+    FROM ({_samples("flow_l_per_s", ML_PER_L)}) f
+"""
+_VALUES: Final = (
+    "energy_import_ws, energy_export_ws, volume_ml, power_mean_w, power_max_w, seconds_covered, "
+    "quality, rule"
+)
+_EXCLUDED: Final = ", ".join(f"excluded.{name.strip()}" for name in _VALUES.split(","))
+_CURRENT: Final = ", ".join(f"i.{name.strip()}" for name in _VALUES.split(","))
+
+COMPUTE: Final = f"""
+    WITH island AS (
+        SELECT row_number() OVER () AS island, meter_id, starts_at, ends_at, reads_from, reads_to,
+            hold, sign,
+            (date_part('epoch', starts_at) / {INTERVAL_SECONDS})::integer AS starts_n,
+            (date_part('epoch', ends_at) / {INTERVAL_SECONDS})::integer AS ends_n
+        FROM unnest(%(meters)s::bigint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[],
+                    %(reads_from)s::timestamptz[], %(reads_to)s::timestamptz[],
+                    %(holds)s::float8[], %(signs)s::integer[])
+            AS t (meter_id, starts_at, ends_at, reads_from, reads_to, hold, sign)
+    ), reading AS MATERIALIZED (
+        SELECT i.island, i.meter_id, i.starts_n, i.ends_n, i.hold, i.sign,
+            date_part('epoch', r.measured_at) AS t, r.energy_import_wh, r.energy_export_wh,
+            r.volume_l, r.power_w, r.flow_l_per_s
+        FROM island i JOIN meters_reading r ON r.meter_id = i.meter_id
+            AND r.measured_at >= i.reads_from AND r.measured_at <= i.reads_to
+        WHERE r.measured_at >= %(first)s AND r.measured_at <= %(last)s AND r.tenant_id = %(tenant)s
+    ), piece AS ({_PIECES}),
+    summed AS (
+        SELECT meter_id, n, bool_or(is_gap) AS has_gap, max(power_w) AS power_max_w,
+            {_sum("import register")}, {_sum("export register")}, {_sum("volume register")},
+            {_sum("import power")}, {_sum("export power")}, {_sum("volume flow")}
+        FROM piece WHERE seconds > 0 GROUP BY meter_id, n
+    ), chosen AS (
+        SELECT meter_id, n, power_max_w, has_gap,
+            coalesce(import_register, import_power) AS energy_import_ws,
+            coalesce(export_register, export_power) AS energy_export_ws,
+            coalesce(volume_register, volume_flow) AS volume_ml,
+            greatest(import_register_s, export_register_s, volume_register_s) AS register_s,
+            greatest(import_register_s, export_register_s) AS energy_register_s,
+            import_power_s AS power_s, volume_flow_s AS flow_s
+        FROM summed
+    ), computed AS MATERIALIZED (
+        SELECT meter_id, to_timestamp(n::float8 * {INTERVAL_SECONDS}) AS starts_at,
+            energy_import_ws, energy_export_ws, volume_ml,
+            (coalesce(energy_import_ws, 0) - coalesce(energy_export_ws, 0))
+                / nullif(CASE WHEN energy_register_s > 0 THEN energy_register_s ELSE power_s END, 0)
+                AS power_mean_w,
+            power_max_w,
+            greatest(1, least({INTERVAL_SECONDS}, round(CASE WHEN register_s > 0 THEN register_s
+                ELSE greatest(power_s, flow_s) END)))::integer AS seconds_covered,
+            CASE WHEN register_s = 0 THEN 'derived' WHEN has_gap THEN 'estimated' ELSE 'measured' END
+                AS quality,
+            CASE WHEN register_s > 0 AND has_gap THEN 'register_gap' WHEN register_s > 0 THEN 'register'
+                WHEN power_s >= flow_s THEN 'power' ELSE 'flow' END AS rule
+        FROM chosen
+    ), gone AS (
+        DELETE FROM meters_interval i USING island
+        WHERE i.meter_id = island.meter_id AND i.starts_at >= island.starts_at
+          AND i.starts_at < island.ends_at AND i.quality <> 'edited' AND i.tenant_id = %(tenant)s
+          AND NOT EXISTS (
+              SELECT FROM computed c WHERE c.meter_id = i.meter_id AND c.starts_at = i.starts_at)
+    )
+    INSERT INTO meters_interval AS i (tenant_id, meter_id, starts_at, {_VALUES})
+    SELECT %(tenant)s, meter_id, starts_at, {_VALUES} FROM computed
+    ON CONFLICT (meter_id, starts_at) DO UPDATE SET ({_VALUES}) = ROW ({_EXCLUDED})
+    WHERE i.quality <> 'edited' AND ({_CURRENT}) IS DISTINCT FROM ({_EXCLUDED})
+"""
+
+_DAY: Final = (
+    "energy_import_ws, energy_export_ws, volume_ml, power_max_w, seconds_covered, "
+    "seconds_estimated, seconds_expected"
+)
+_DAY_EXCLUDED: Final = ", ".join(f"excluded.{name.strip()}" for name in _DAY.split(","))
+_DAY_CURRENT: Final = ", ".join(f"d.{name.strip()}" for name in _DAY.split(","))
+
+DAYS: Final = f"""
+    WITH day AS MATERIALIZED (
+        SELECT meter_id, day, (day::timestamp AT TIME ZONE zone) AS starts_at,
+            ((day + 1)::timestamp AT TIME ZONE zone) AS ends_at
+        FROM (
+            SELECT DISTINCT meter_id, zone, generate_series(
+                (starts_at AT TIME ZONE zone)::date,
+                ((ends_at - interval '1 microsecond') AT TIME ZONE zone)::date,
+                interval '1 day')::date AS day
+            FROM unnest(%(meters)s::bigint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[],
+                        %(zones)s::text[]) AS t (meter_id, starts_at, ends_at, zone)
+        ) local
+    ), computed AS MATERIALIZED (
+        SELECT day.meter_id, day.day, sum(i.energy_import_ws)::bigint AS energy_import_ws,
+            sum(i.energy_export_ws)::bigint AS energy_export_ws, sum(i.volume_ml)::bigint AS volume_ml,
+            max(i.power_max_w) AS power_max_w, sum(i.seconds_covered) AS seconds_covered,
+            coalesce(sum(i.seconds_covered) FILTER (WHERE i.quality = 'estimated'), 0)
+                AS seconds_estimated,
+            date_part('epoch', day.ends_at - day.starts_at)::integer AS seconds_expected
+        FROM day JOIN meters_interval i ON i.meter_id = day.meter_id
+            AND i.starts_at >= day.starts_at AND i.starts_at < day.ends_at
+        WHERE i.tenant_id = %(tenant)s
+        GROUP BY day.meter_id, day.day, day.starts_at, day.ends_at
+    ), gone AS (
+        DELETE FROM meters_daytotal d USING day
+        WHERE d.meter_id = day.meter_id AND d.day = day.day AND d.tenant_id = %(tenant)s
+          AND NOT EXISTS (SELECT FROM computed c WHERE c.meter_id = d.meter_id AND c.day = d.day)
+    )
+    INSERT INTO meters_daytotal AS d (tenant_id, meter_id, day, {_DAY})
+    SELECT %(tenant)s, meter_id, day, {_DAY} FROM computed
+    ON CONFLICT (meter_id, day) DO UPDATE SET ({_DAY}) = ROW ({_DAY_EXCLUDED})
+    WHERE ({_DAY_CURRENT}) IS DISTINCT FROM ({_DAY_EXCLUDED})
+"""

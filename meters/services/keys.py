@@ -1,0 +1,81 @@
+"""Device keys: made, shown once, replaced with an overlap, and revoked at once."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.utils.translation import gettext as _
+
+from clients.kernel.tenancy import current_tenant_id
+from meters.errors import KeyRevoked
+from meters.models import DeviceKey, DeviceKeyMeter, Meter
+
+MARK: Final = "plsk_"  # lets a leaked key be recognised by scanners
+SHOWN: Final = len(MARK) + 6
+OVERLAP: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key and its secret, which is nowhere else and cannot be shown again."""
+
+    key: DeviceKey
+    secret: str
+
+
+def create_key(
+    name: str, meters: Sequence[Meter], *, rate_per_minute: int | None = None
+) -> NewKey:
+    """A key for a device, or for a gateway that reports several meters."""
+    secret = MARK + secrets.token_urlsafe(32)
+    key = DeviceKey.objects.create(
+        tenant_id=current_tenant_id(),
+        name=name,
+        prefix=secret[:SHOWN],
+        secret_sha256=hashlib.sha256(secret.encode()).digest(),
+        rate_per_minute=rate_per_minute,
+    )
+    set_meters(key, meters)
+    return NewKey(key, secret)
+
+
+def set_meters(key: DeviceKey, meters: Sequence[Meter]) -> None:
+    """Let the key report exactly these meters."""
+    wanted = {meter.pk for meter in meters}
+    links = DeviceKeyMeter.objects.filter(device_key=key)
+    links.exclude(meter_id__in=wanted).delete()
+    known = set(links.values_list("meter_id", flat=True))
+    DeviceKeyMeter.objects.bulk_create(
+        DeviceKeyMeter(tenant_id=key.tenant_id, device_key=key, meter_id=meter_id)
+        for meter_id in sorted(wanted - known)
+    )
+
+
+def rotate_key(key: DeviceKey, *, now: datetime, overlap: timedelta = OVERLAP) -> NewKey:
+    """A new key for the same meters. The old one goes on working for `overlap`, to be replaced."""
+    _refuse_revoked(key)
+    ends = now + overlap
+    if key.expires_at is None or key.expires_at > ends:
+        key.expires_at = ends
+        key.save(update_fields=["expires_at"])
+    links = DeviceKeyMeter.objects.filter(device_key=key).select_related("meter")
+    return create_key(
+        key.name, [link.meter for link in links], rate_per_minute=key.rate_per_minute
+    )
+
+
+def revoke_key(key: DeviceKey, *, now: datetime) -> None:
+    """Refuse the key from now on; devices that use it stop within two seconds. Safe to call twice."""
+    still_valid = DeviceKey.objects.filter(pk=key.pk, revoked_at__isnull=True)
+    if still_valid.update(revoked_at=now):
+        key.revoked_at = now
+
+
+def _refuse_revoked(key: DeviceKey) -> None:
+    if key.revoked_at is not None:
+        raise KeyRevoked(_("This key was revoked; create a new one."))

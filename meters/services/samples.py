@@ -1,0 +1,347 @@
+"""From bytes to checked columns: what a request to the ingest lane says, or why it says nothing.
+
+A body is one reading, a list, `{"readings": [...]}` or NDJSON. It is decoded once by a compiled
+schema and kept by column, which is what the binary COPY wants. Either all of it is understood, or
+`BadReadings` says which item and field was not, and nothing is stored.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from operator import attrgetter
+from typing import Annotated, Any, Final
+
+import msgspec
+from django.utils.translation import gettext_noop as _
+
+from meters.errors import BadReadings, TooLarge, Unprocessable
+from meters.models.quantities import NAMES, QUANTITIES, Quantity
+
+MAX_READINGS: Final = 20_000
+MAX_REGISTER: Final = 10**15
+MAX_INSTANT: Final = 1e12
+EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's own
+MICROSECOND: Final = timedelta(microseconds=1)
+
+_Register = Annotated[int, msgspec.Meta(ge=0, le=MAX_REGISTER)]
+_Instant = Annotated[float, msgspec.Meta(ge=-MAX_INSTANT, le=MAX_INSTANT)]
+_Short = Annotated[str, msgspec.Meta(max_length=200)]
+_Extra = Annotated[dict[_Short, _Short | float | bool | None], msgspec.Meta(max_length=32)]
+
+
+def _kind(quantity: Quantity) -> Any:
+    return _Register if quantity.kind == "register" else _Instant
+
+
+def _field(quantity: Quantity) -> tuple[str, Any, None]:
+    return quantity.name, _kind(quantity) | None, None
+
+
+def _schema(name: str, fields: list[Any]) -> Any:
+    """A compiled schema. Its objects hold no containers, so the collector need not look at them."""
+    return msgspec.defstruct(name, fields, forbid_unknown_fields=True, gc=False)
+
+
+_MEASURED_AT: Final = Annotated[datetime, msgspec.Meta(tz=True)]
+_METER: Final = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Sample: Final = _schema(
+    "Sample",
+    [
+        ("measured_at", _MEASURED_AT),
+        ("meter", _METER | None, None),
+        *(_field(quantity) for quantity in QUANTITIES),
+        ("extra", _Extra | None, None),
+    ],
+)
+_Envelope: Final = _schema("_Envelope", [("readings", list[Sample])])
+_one: Final = msgspec.json.Decoder(Sample)
+_many: Final = msgspec.json.Decoder(list[Sample])
+_envelope: Final = msgspec.json.Decoder(_Envelope)
+_OPENS_ENVELOPE: Final = re.compile(rb'\s*\{\s*"readings"\s*:')
+_FIRST_OBJECT: Final = re.compile(rb'\s*(\{\s*"readings"\s*:)?\s*\[\s*\{([^{}]*)\}')
+_NAME: Final = re.compile(rb'"(\w+)"\s*:')
+_WORTH_A_SHAPE: Final = 2_048  # bytes; below, the general way is quicker
+_FIRST_VALUE: Final = 2  # after measured_at and meter
+COLUMNS: Final = (*NAMES, "extra")
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Checked readings by column. A column nobody spoke of is None."""
+
+    meters: Sequence[str | None]
+    instants_us: list[int]
+    columns: tuple[Sequence[Any] | None, ...]
+    has_gaps: bool = True  # False: no column that is there holds a None
+
+    def __len__(self) -> int:
+        return len(self.instants_us)
+
+    def only(self, items: Sequence[int]) -> Samples:
+        """The readings at these places, in this order."""
+        return Samples(
+            [self.meters[item] for item in items],
+            [self.instants_us[item] for item in items],
+            tuple(
+                None if column is None else [column[item] for item in items]
+                for column in self.columns
+            ),
+            self.has_gaps,
+        )
+
+
+def parse(body: bytes) -> Samples:
+    """The readings in a request's body. Raises BadReadings."""
+    if len(body) >= _WORTH_A_SHAPE and (samples := _uniform(body)) is not None:
+        return samples
+    try:
+        found, is_wrapped = _decode(body)
+    except msgspec.ValidationError as error:
+        raise _explained(str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadReadings(_("The body is not JSON: %(why)s."), why=str(error)) from error
+    except RecursionError as error:
+        raise BadReadings(_("The body is nested too deeply.")) from error
+    if not found:
+        raise Unprocessable(_("The body holds no reading."), code="empty")
+    if len(found) > MAX_READINGS:
+        raise TooLarge(_("At most %(limit)s readings fit in a request."), limit=MAX_READINGS)
+    samples, spoken = _by_column(found)
+    _refuse_repeated_names(body, spoken + is_wrapped)
+    return samples
+
+
+def samples_of(rows: Iterable[dict[str, Any]]) -> Samples:
+    """The same checks for rows that do not come as JSON: imports and drivers."""
+    try:
+        found = msgspec.convert(list(rows), list[Sample])
+    except msgspec.ValidationError as error:
+        raise _explained(str(error)) from error
+    return _by_column(found)[0]
+
+
+# Devices send the same fields in every row. A schema of exactly those, all required, is decoded
+# faster and leaves no None to look for; a body that differs anywhere goes the general way.
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The way to decode rows of one set of fields."""
+
+    decode: Callable[[bytes], Any]
+    names: tuple[str, ...]
+    getters: tuple[Callable[[Any], Any] | None, ...]
+    has_meter: bool
+
+
+@lru_cache(maxsize=256)
+def _shape(names: tuple[bytes, ...], is_wrapped: bool) -> _Shape | None:
+    said = {name.decode() for name in names}
+    if "measured_at" not in said or len(said) < len(names) or not said & set(NAMES):
+        return None
+    if not said <= {"measured_at", "meter", *NAMES}:
+        return None
+    fields: list[Any] = [("measured_at", _MEASURED_AT)]
+    fields += [("meter", _METER)] if "meter" in said else []
+    fields += [(q.name, _kind(q)) for q in QUANTITIES if q.name in said]
+    rows = list[_schema("Row", fields)]  # type: ignore[misc]  # a type made while running
+    wanted = _schema("Rows", [("readings", rows)]) if is_wrapped else rows
+    getters = tuple(attrgetter(name) if name in said else None for name in COLUMNS)
+    return _Shape(
+        msgspec.json.Decoder(wanted).decode, tuple(sorted(said)), getters, "meter" in said
+    )
+
+
+def _uniform(body: bytes) -> Samples | None:
+    """The readings, when all rows say the same fields and nothing is wrong; None otherwise."""
+    if (first := _FIRST_OBJECT.match(body)) is None:
+        return None
+    is_wrapped = first[1] is not None
+    shape = _shape(tuple(_NAME.findall(first[2])), is_wrapped)
+    if shape is None:
+        return None
+    try:
+        rows = shape.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    rows = rows.readings if is_wrapped else rows
+    strings = len(shape.names) + 1 + shape.has_meter
+    if len(rows) > MAX_READINGS or body.count(b'"') != 2 * (len(rows) * strings + is_wrapped):
+        return None
+    return Samples(
+        [row.meter for row in rows] if shape.has_meter else [None] * len(rows),
+        [(row.measured_at - EPOCH) // MICROSECOND for row in rows],
+        tuple(None if getter is None else list(map(getter, rows)) for getter in shape.getters),
+        has_gaps=False,
+    )
+
+
+def _decode(body: bytes) -> tuple[list[Any], bool]:
+    start = body.lstrip()[:1]
+    if start == b"[":
+        return _many.decode(body), False
+    if _OPENS_ENVELOPE.match(body):
+        return _envelope.decode(body).readings, True
+    if body.count(b"\n", 0, -1) and _is_lines(body):
+        return _one.decode_lines(body), False
+    return [_one.decode(body)], False
+
+
+def _is_lines(body: bytes) -> bool:
+    """Whether the first line is a whole object: NDJSON, and not one reading on many lines."""
+    return body.lstrip().split(b"\n", 1)[0].rstrip().endswith(b"}")
+
+
+def _by_column(found: list[Any]) -> tuple[Samples, int]:
+    """The columns, and how many quotation marks plain JSON needs to say them."""
+    columns = list(zip(*map(msgspec.structs.astuple, found), strict=True))
+    missing = [column.count(None) for column in columns]
+    rows = len(found)
+    values = tuple(
+        None if absent == rows else column
+        for column, absent in zip(columns[_FIRST_VALUE:], missing[_FIRST_VALUE:], strict=True)
+    )
+    _refuse_nul(values[-1])
+    _refuse_silent(values, missing[_FIRST_VALUE:])
+    instants_us = [(moment - EPOCH) // MICROSECOND for moment in columns[0]]
+    said = rows * len(columns) - sum(missing)
+    strings = 2 * rows - missing[1]
+    return Samples(columns[1], instants_us, values), said + strings
+
+
+def _refuse_silent(values: tuple[Sequence[Any] | None, ...], missing: list[int]) -> None:
+    """A reading that says nothing would look like data where there is none."""
+    if 0 in missing:
+        return  # some quantity is in every row
+    spoken = [column for column in values if column is not None]
+    for item, row in enumerate(zip(*spoken, strict=True)):
+        if row.count(None) == len(row):
+            raise Unprocessable(
+                _("Item %(item)s holds no value."), code="empty_reading", item=item
+            )
+    if not spoken:
+        raise Unprocessable(_("Item %(item)s holds no value."), code="empty_reading", item=0)
+
+
+def _refuse_nul(extras: Sequence[dict[str, Any] | None] | None) -> None:
+    """jsonb cannot hold U+0000, nor half a surrogate pair; either would fail everybody's COPY."""
+    if extras is None:
+        return
+    try:
+        said = msgspec.json.encode(extras)
+    except (UnicodeEncodeError, ValueError) as error:
+        raise Unprocessable(_("“extra” holds text that cannot be stored.")) from error
+    if rb"\u0000" in said and "\0" in "".join(_texts(extras)):
+        raise Unprocessable(_("“extra” holds text that cannot be stored."))
+
+
+def _texts(extras: Sequence[dict[str, Any] | None]) -> Iterable[str]:
+    for extra in extras:
+        for name, value in (extra or {}).items():
+            yield name
+            yield value if isinstance(value, str) else ""
+
+
+def _refuse_repeated_names(body: bytes, words: int) -> None:
+    """A name said twice has two values and no answer. Counting quotation marks is nearly free;
+    only a body with more of them than it needs (escapes, nulls, `extra`) is read again."""
+    if body.count(b'"') == 2 * words:
+        return
+    try:
+        for part in body.splitlines() if _is_lines(body) else [body]:
+            json.loads(part or b"null", object_pairs_hook=_once)
+    except RecursionError as error:
+        raise BadReadings(_("The body is nested too deeply.")) from error
+    except ValueError:  # stricter than the schema's own reader, which has already understood it
+        return
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = dict(pairs)
+    if len(names) < len(pairs):
+        repeated = next(name for name, _value in pairs if [n for n, _v in pairs].count(name) > 1)
+        raise Unprocessable(
+            _("“%(name)s” is said twice in one reading."), code="repeated_field", name=repeated
+        )
+    return names
+
+
+# Sentences --------------------------------------------------------------------------------------
+
+_PATH = re.compile(r" - at `\$(?:\.readings)?(?:\[(\d+)\])?(?:\.(\w+))?.*`$")
+_UNKNOWN = re.compile(r"^Object contains unknown field `(.*)`$", re.DOTALL)
+_MISSING = re.compile(r"^Object missing required field `(.*)`$")
+_TYPE = re.compile(r"^Expected `(.*?)`, got `(.*)`$")
+
+
+def _explained(message: str) -> BadReadings:
+    """The schema's complaint as a sentence that names the item and the field."""
+    path = _PATH.search(message)
+    item, field = int(path[1] or 0) if path else 0, (path[2] if path else None) or ""
+    reason = message[: path.start()] if path else message
+    if unknown := _UNKNOWN.match(reason):
+        return _unknown_field(item, unknown[1])
+    if missing := _MISSING.match(reason):
+        return Unprocessable(
+            _("Item %(item)s: “%(field)s” is missing."),
+            code="missing_field",
+            item=item,
+            field=missing[1],
+        )
+    if field == "measured_at":
+        return Unprocessable(
+            _("Item %(item)s: “measured_at” must be like 2026-01-31T23:59:00-03:00, with its offset."),
+            code="invalid_time",
+            item=item,
+        )
+    if kind := _TYPE.match(reason):
+        return Unprocessable(
+            _("Item %(item)s: “%(field)s” must be %(wanted)s, not %(given)s."),
+            code="invalid_type",
+            item=item,
+            field=field or "readings",
+            wanted=kind[1],
+            given=kind[2],
+        )
+    return Unprocessable(
+        _("Item %(item)s: “%(field)s” is out of range."),
+        code="out_of_range",
+        item=item,
+        field=field,
+    )
+
+
+def _unknown_field(item: int, name: str) -> BadReadings:
+    shown = name[:64]
+    if meant := _meant(shown):
+        return Unprocessable(
+            _("Item %(item)s: there is no “%(field)s”; send “%(meant)s”, in %(unit)s."),
+            code="unknown_field",
+            item=item,
+            field=shown,
+            meant=meant.name,
+            unit=meant.unit,
+        )
+    return Unprocessable(
+        _("Item %(item)s: there is no “%(field)s”; other values go into “extra”."),
+        code="unknown_field",
+        item=item,
+        field=shown,
+    )
+
+
+def _meant(name: str) -> Quantity | None:
+    """The quantity that was probably meant: same stem in another unit, else a similar name."""
+    by_name = {quantity.name: quantity for quantity in QUANTITIES}
+    stem = name.lower().rpartition("_")[0] or name.lower()
+    for quantity in QUANTITIES:
+        if quantity.name.rpartition("_")[0] == stem:
+            return quantity
+    close = difflib.get_close_matches(name.lower(), NAMES, n=1, cutoff=0.6)
+    return by_name[close[0]] if close else None

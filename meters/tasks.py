@@ -1,0 +1,3 @@
+"""When things happen to meters."""
+
+from __future__ import annotations

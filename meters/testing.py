@@ -1,0 +1,73 @@
+"""Makers that tests of the apps above may use."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from clients.models import Client, Tenant
+from clients.testing import make_client
+from meters.models import Installation, Meter, MeteringPoint, Site
+from meters.services.ingest import Answer, store_readings
+from meters.services.keys import NewKey, create_key
+from meters.services.samples import samples_of
+
+_serial = itertools.count(1)
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def make_site(*, tenant: Tenant, client: Client | None = None, **fields: Any) -> Site:
+    """A site of a client, in São Paulo's zone."""
+    client = client or make_client(tenant=tenant)
+    return Site.objects.create(**{"tenant": tenant, "client": client, "name": "Casa", **fields})
+
+
+def make_metering_point(
+    *, tenant: Tenant, site: Site | None = None, **fields: Any
+) -> MeteringPoint:
+    """A point at which energy is measured."""
+    site = site or make_site(tenant=tenant)
+    return MeteringPoint.objects.create(
+        **{"tenant": tenant, "site": site, "name": "Entrada", **fields}
+    )
+
+
+def make_meter(
+    *, tenant: Tenant, metering_point: MeteringPoint | None = None, **fields: Any
+) -> Meter:
+    """A meter; with a `metering_point`, it has served it for ever."""
+    meter = Meter.objects.create(
+        **{"tenant": tenant, "serial": f"SN-{next(_serial):06d}", **fields}
+    )
+    if metering_point is not None:
+        Installation.objects.create(
+            tenant=tenant, meter=meter, metering_point=metering_point, starts_at=LONG_AGO
+        )
+    return meter
+
+
+def make_key(*meters: Meter, **fields: Any) -> NewKey:
+    """A key that may report these meters as often as it likes."""
+    return create_key("Gateway", meters, **{"rate_per_minute": 1_000_000, **fields})
+
+
+def keep_readings(meter: Meter, rows: Iterable[dict[str, Any]], *, now: datetime) -> Answer:
+    """Store rows of this meter. They are committed at once: mark the test `commits`."""
+    return store_readings(
+        meter.tenant_id,
+        {meter.serial: meter.pk},
+        samples_of([{"meter": meter.serial, **row} for row in rows]),
+        now=now,
+    )
+
+
+def register_rows(
+    start: datetime, registers_wh: Sequence[int], *, every: timedelta = timedelta(minutes=15)
+) -> list[dict[str, Any]]:
+    """Rows of an import register, one `every` so long."""
+    return [
+        {"measured_at": start + every * place, "energy_import_wh": register}
+        for place, register in enumerate(registers_wh)
+    ]
