@@ -225,6 +225,7 @@ AXES_LOCKOUT_CALLABLE = "clients.web.errors.locked"
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False  # every command would begin with its version
 AXES_CLIENT_IP_CALLABLE = "clients.kernel.ratelimits.address_of"
 OTP_TOTP_ISSUER = "Pulso"
 CSRF_FAILURE_VIEW = "clients.web.errors.not_verified"
