@@ -22,6 +22,7 @@ from clients.kernel.tenancy import Actor, acting_as, acting_for
 from clients.models import Membership, Tenant, TenantStatus, User
 
 PLATFORM = ("/platform/", "/static/", "/health", "/metrics")
+OFFICE = "/admin/"
 BAD_REQUEST, UNAUTHORIZED = 400, 401
 
 
@@ -63,10 +64,8 @@ class TenantMiddleware:
             return self._without_tenant(request)
         found: Any = request
         found.membership, found.tenant = membership, membership.tenant
-        actor, zone = (
-            Actor(user.pk, membership.role, str(user)),
-            zone_of(request, membership.tenant),
-        )
+        actor = Actor(user.pk, membership.role, str(user))
+        zone = zone_of(request, membership.tenant)
         with acting_as(actor), in_language(request, user), timezone.override(zone):
             response = self.get_response(request)
         # A kept answer has rolled back its own effect; a failed sign-in must be remembered.
