@@ -142,7 +142,7 @@ def draw(meter: Meter, view: View, zone: ZoneInfo, now: datetime) -> Drawing:
     """Everything for one view of a meter."""
     measure = series.measure_of(meter)
     if view.name == "day":
-        columns = series.day_columns(meter, view.on, zone)
+        columns = series.day_columns(meter, view.on, zone, now)
         bars = series.hour_bars(meter, view.on, zone)
         summary = series.summary_of_day(meter, view.on, zone, columns, now)
         return Drawing(view, measure, columns, bars, summary, None, begun_by(view, bars, zone, now))
