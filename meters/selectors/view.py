@@ -110,7 +110,11 @@ class Drawing:
             "peak": {"x": self.summary.peak_at, "y": self.summary.peak}
             if self.summary.peak_at
             else None,
-            "heat": {"rows": self.heat, "names": [bar.name for bar in self.bars]}
+            "heat": {
+                "rows": self.heat,
+                "names": [bar.name for bar in self.bars],
+                "begun": self.begun,
+            }
             if self.heat
             else None,
             **({"columns": self.columns.as_json()} if self.columns else {}),
