@@ -15,5 +15,5 @@ router.register("channel-accounts", views.ChannelAccountViewSet, basename="accou
 urlpatterns = [
     path("", include(router.urls)),
     path("message-kinds", views.KindView.as_view(), name="kinds"),
-    path("messages/webhooks/<str:token>", webhook, name="webhook"),
+    path("messaging/webhooks/<str:token>", webhook, name="webhook"),
 ]

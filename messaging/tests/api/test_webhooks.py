@@ -86,7 +86,7 @@ def test_a_forged_notice_is_refused_and_nothing_is_kept(
 
 
 def test_an_unknown_address_says_nothing(account: ChannelAccount) -> None:
-    answer = Browser().post("/api/v1/messages/webhooks/nobody", b"{}", content_type="x/y")
+    answer = Browser().post("/api/v1/messaging/webhooks/nobody", b"{}", content_type="x/y")
 
     assert answer.status_code == 404
 
