@@ -64,7 +64,12 @@
       }
     }
     for (const head of scope.querySelectorAll("table thead th")) {
-      if (!head.textContent.trim() && !head.children.length) head.setAttribute("aria-label", say("more"));
+      if (!head.textContent.trim() && !head.querySelector("input,svg")) head.setAttribute("aria-label", say("more"));
+    }
+    for (const chosen of scope.querySelectorAll(".select2-selection")) {
+      const field = chosen.closest(".select2")?.previousElementSibling;
+      const name = field?.labels?.[0]?.textContent.trim() || field?.getAttribute("aria-label") || say("open");
+      for (const part of [chosen, ...chosen.querySelectorAll("[role=textbox]")]) part.setAttribute("aria-label", name);
     }
     scope.querySelectorAll(".simplebar-content-wrapper").forEach((box, index) => {
       const name = box.closest("#nav-sidebar-apps") ? "menu_items" : box.closest("#changelist-filter") ? "filters" : box.querySelector("#result_list") ? "list" : null;
