@@ -195,6 +195,7 @@ def check(children: Children, steps: Steps) -> int:
         wait_until(lambda: walked.poll() is not None, children.is_over, PATH_SECONDS)
         if walked.poll() is None:
             walked.kill()
+            raise Interrupted(children.events.get() if children.is_over() else "it takes too long")
         if status := walked.wait():
             raise ServiceError(f"the main path ended with status {status}.")
     return 0
