@@ -21,7 +21,7 @@ from clients.kernel.panels import Entry, timeline
 from clients.kernel.verbs import verb
 from messaging.admin.looks import ICONS, status_chip
 from messaging.models import Message, MessageStatus
-from messaging.selectors import counts_by_status, explain, last_words
+from messaging.selectors.messages import counts_by_status, explain, last_words
 from messaging.services.kinds import label_of
 from messaging.services.outbox import cancel_message, send_again
 
