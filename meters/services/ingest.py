@@ -24,14 +24,13 @@ from meters.errors import StorageUnavailable, Unprocessable
 from meters.events import readings_stored
 from meters.models.quantities import QUANTITIES
 from meters.services.copying import (
-    EPOCH,
     Encoded,
     copy_readings,
     encode,
     from_us,
     stream,
 )
-from meters.services.samples import COLUMNS, MICROSECOND, Samples
+from meters.services.samples import COLUMNS, EPOCH, MICROSECOND, Samples
 
 OLDEST: Final = timedelta(days=5 * 365 + 1)
 NEWEST: Final = timedelta(hours=1)
