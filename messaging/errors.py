@@ -95,3 +95,9 @@ class NoText(DomainError):
     """Nobody wrote words for this kind of message in any language we tried."""
 
     code: ClassVar[str] = "no_text"
+
+
+class NoRoute(DomainError):
+    """The client has no address on a channel that works."""
+
+    code: ClassVar[str] = "no_route"

@@ -194,7 +194,7 @@ class BillingRunViewSet(TenantViewSet):
 
     @extend_schema(request=NewBillingRunSerializer, responses={CREATED: BillingRunSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Bill every subscription once for the month. An open run of the month is answered again."""
+        """Bill every subscription once for the month. An open run is answered again."""
         asked = NewBillingRunSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         period = period_asked(request, asked.validated_data["month"])

@@ -1,4 +1,4 @@
-"""Where banks call. The address holds a token that leads to one account; the body is kept, not believed."""
+"""Where banks call: the address holds a token of one account; the body is kept, not believed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Static Pix codes (BR Code, EMV): written and read without calling anyone.
 
-A static code never expires and may be paid twice. Who paid is known from the txid that the bank sends back.
+A static code never expires and may be paid twice. Who paid is known from the txid that the bank
+sends back.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ NAME_LIMIT = 25
 CITY_LIMIT = 15
 KEY_LIMIT = 77
 CODE_LIMIT = 512
+HEAD = 4  # two digits of tag, two of length
+LONGEST_FIELD = 99
+CPF_LENGTH, RANDOM_LENGTH = 11, 36
+BRAZILIAN_PHONE = (13, 14)  # with +55, area and eight or nine digits
 
 _TXID = re.compile(r"[A-Za-z0-9]{1,25}")
 _AMOUNT = re.compile(r"[0-9]{1,10}\.[0-9]{2}")
@@ -78,18 +83,18 @@ class PixCode:
 
 
 def read_key(text: str) -> PixKey:
-    """A Pix key as the directory keeps it: bare digits, lower-case mail, phone with + and country."""
+    """A Pix key as the directory keeps it: bare digits, lower-case mail, phone with +55."""
     bare = text.strip()
     if "@" in bare:
         return _key(PixKeyKind.EMAIL, bare.lower(), is_good=bool(_EMAIL.fullmatch(bare.lower())))
     if bare.startswith("+"):
         phone = "+" + re.sub(r"[\s().-]", "", bare[1:])
-        brazilian = not phone.startswith("+55") or len(phone) in (13, 14)
-        return _key(PixKeyKind.PHONE, phone, is_good=bool(_PHONE.fullmatch(phone)) and brazilian)
-    if len(bare) == 36:
+        is_whole = not phone.startswith("+55") or len(phone) in BRAZILIAN_PHONE
+        return _key(PixKeyKind.PHONE, phone, is_good=bool(_PHONE.fullmatch(phone)) and is_whole)
+    if len(bare) == RANDOM_LENGTH:
         return _key(PixKeyKind.RANDOM, bare.lower(), is_good=bool(_RANDOM.fullmatch(bare.lower())))
     document = re.sub(r"[\s./-]", "", bare).upper()
-    if len(document) == 11:
+    if len(document) == CPF_LENGTH:
         return _key(
             PixKeyKind.CPF, document, is_good=document.isascii() and CPF().validate(document)
         )
@@ -163,7 +168,7 @@ def _check(code: PixCode) -> None:
 
 def _join(fields: list[tuple[str, str]]) -> str:
     for tag, value in fields:
-        if len(value) > 99 or not value.isascii():
+        if len(value) > LONGEST_FIELD or not value.isascii():
             raise BadPixCode(_("Field %(field)s does not fit.") % {"field": tag})
     return "".join(f"{tag}{len(value):02d}{value}" for tag, value in fields if value)
 
@@ -210,13 +215,13 @@ def _fields(text: str) -> dict[str, str]:
 def _walk(text: str) -> Iterator[tuple[str, str]]:
     at = 0
     while at < len(text):
-        head = text[at : at + 4]
-        if len(head) < 4 or not head.isdigit():
+        head = text[at : at + HEAD]
+        if len(head) < HEAD or not head.isdigit():
             raise BadPixCode(_("The code breaks off in the middle of a field."))
-        end = at + 4 + int(head[2:])
-        if end > len(text) or end == at + 4:
+        end = at + HEAD + int(head[2:])
+        if end > len(text) or end == at + HEAD:
             raise BadPixCode(_("Field %(field)s is shorter than it says.") % {"field": head[:2]})
-        yield head[:2], text[at + 4 : end]
+        yield head[:2], text[at + HEAD : end]
         at = end
 
 

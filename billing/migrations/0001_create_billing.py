@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('clients', '0002_grant_tables_of_packages'),
-        ('meters', '0001_create_meters'),
+        ('meters', '0002_create_readings'),
     ]
 
     operations = [

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -88,7 +88,7 @@ class Invoice(TenantModel, PublicIdModel):
         StoredFile, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
     )
 
-    objects = TenantManager.from_queryset(InvoiceQuerySet)()
+    objects: ClassVar = TenantManager.from_queryset(InvoiceQuerySet)()
 
     class Meta(TenantModel.Meta):
         verbose_name = _("invoice")

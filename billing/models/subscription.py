@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -22,7 +22,7 @@ DAY_OF_MONTH = [MinValueValidator(1), MaxValueValidator(31)]
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def served_between(self, first_day: date, last_day: date) -> SubscriptionQuerySet:
-        """Subscriptions with at least one day of service from `first_day` up to `last_day` (out)."""
+        """Subscriptions with a day of service from `first_day` up to `last_day` (out)."""
         begun = self.filter(starts_on__lt=last_day)
         return begun.filter(models.Q(ends_on=None) | models.Q(ends_on__gt=first_day))
 
@@ -56,7 +56,7 @@ class Subscription(TenantModel, PublicIdModel):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = TenantManager.from_queryset(SubscriptionQuerySet)()
+    objects: ClassVar = TenantManager.from_queryset(SubscriptionQuerySet)()
 
     class Meta(TenantModel.Meta):
         verbose_name = _("subscription")

@@ -80,12 +80,13 @@ def periods_billed_twice() -> list[Row]:
 @invariant("I9", "No metering point is billed twice for the same time.")
 def points_billed_twice() -> list[Row]:
     return offending(
-        "WITH billed AS (SELECT l.tenant_id, l.metering_point_id, i.id, i.period_start, i.period_end "
-        "FROM billing_invoiceline l JOIN billing_invoice i "
+        "WITH billed AS (SELECT l.tenant_id, l.metering_point_id, i.id, i.period_start, "
+        "i.period_end FROM billing_invoiceline l JOIN billing_invoice i "
         "ON i.tenant_id = l.tenant_id AND i.id = l.invoice_id "
         "WHERE l.metering_point_id IS NOT NULL AND i.status <> 'void') "
-        "SELECT a.tenant_id, a.metering_point_id, a.id, b.id AS other_id FROM billed a JOIN billed b "
-        "ON b.tenant_id = a.tenant_id AND b.metering_point_id = a.metering_point_id AND b.id > a.id "
+        "SELECT a.tenant_id, a.metering_point_id, a.id, b.id AS other_id "
+        "FROM billed a JOIN billed b ON b.tenant_id = a.tenant_id "
+        "AND b.metering_point_id = a.metering_point_id AND b.id > a.id "
         "AND b.period_start < a.period_end AND a.period_start < b.period_end"
     )
 
@@ -93,8 +94,8 @@ def points_billed_twice() -> list[Row]:
 @invariant("I10", "Invoice numbers have no gap and end where their series stands.")
 def numbers_with_gaps() -> list[Row]:
     return offending(
-        "SELECT s.tenant_id, s.code, s.last_number, count(i.id) AS invoices, max(i.number) AS highest "
-        "FROM billing_invoiceseries s LEFT JOIN billing_invoice i "
+        "SELECT s.tenant_id, s.code, s.last_number, count(i.id) AS invoices, "
+        "max(i.number) AS highest FROM billing_invoiceseries s LEFT JOIN billing_invoice i "
         "ON i.tenant_id = s.tenant_id AND i.series = s.code GROUP BY 1, 2, 3 "
         "HAVING count(i.id) <> s.last_number OR coalesce(max(i.number), 0) <> s.last_number"
     )

@@ -57,11 +57,11 @@ def totals_by_state(today: date, *, client: Client | None = None) -> dict[str, T
     if client is not None:
         rows = rows.filter(client=client)
     found = rows.annotate(state=state_of(today)).values("state")
-    sums = found.annotate(count=Count("pk"), total=Sum("total_cents"), paid=Sum("paid_cents"))
+    sums = found.annotate(count=Count("pk"), billed=Sum("total_cents"), paid=Sum("paid_cents"))
     totals = dict.fromkeys(STATES, Totals())
     for row in sums:
         is_open = row["state"] in (OVERDUE, DUE)
-        totals[row["state"]] = Totals(row["count"], row["total"] - (row["paid"] if is_open else 0))
+        totals[row["state"]] = Totals(row["count"], row["billed"] - (row["paid"] if is_open else 0))
     return totals
 
 

@@ -22,7 +22,7 @@ DEMO_KEY: Final = (
 def webhook_address(account: GatewayAccount) -> str:
     """Where the account's bank calls. It appends /pix, as API Pix says."""
     path: str = reverse("billing:pix_webhook", args=[account.webhook_token])
-    return settings.PUBLIC_URL.rstrip("/") + path.removesuffix("/pix")
+    return f"{settings.PUBLIC_URL.rstrip('/')}{path.removesuffix('/pix')}"
 
 
 def open_demo_account() -> GatewayAccount:
@@ -37,7 +37,6 @@ def open_demo_account() -> GatewayAccount:
         pix_key=DEMO_KEY.format(tenant.pk),
         receiver_name=shortened(tenant.name, NAME_LIMIT),
         receiver_city=shortened(tenant.city or "Brasilia", CITY_LIMIT),
-        base_url=settings.PIX_SIMULATOR_URL,
         client_id="demo",
         client_secret="demo",  # noqa: S106 - the simulator takes any
         is_default=receiving_account() is None,

@@ -1,4 +1,4 @@
-"""Which stretch of time an invoice covers: cycles from an anchor day, cut to the days of service."""
+"""Which time an invoice covers: cycles from an anchor day, cut to the days of service."""
 
 from __future__ import annotations
 

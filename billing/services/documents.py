@@ -31,8 +31,9 @@ def invoice_pdf(invoice: Invoice, *, now: datetime) -> StoredFile:
         .select_for_update(of=("self",))
         .get(pk=invoice.pk)
     )
-    if invoice.document is not None:
-        return invoice.document
+    kept: StoredFile | None = invoice.document
+    if kept is not None:
+        return kept
     file = keep_file(
         kind=KIND,
         name=f"{invoice.label}.pdf",

@@ -31,7 +31,7 @@ DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def issue_drafts(drafts: Sequence[Draft], tenant: Tenant, *, now: datetime) -> list[Invoice]:
-    """Issue every draft, in order, with consecutive numbers. The caller holds their subscriptions."""
+    """Issue every draft in order, numbers in a row. The caller has locked the subscriptions."""
     if not drafts:
         return []
     account = receiving_account()
@@ -63,7 +63,7 @@ def _settle_held(invoices: Sequence[Invoice], *, now: datetime) -> None:
 
 
 def take_numbers(count: int) -> int:
-    """The first of `count` numbers. Held until commit: a rollback gives them back, so none is lost."""
+    """The first of `count` numbers. A rollback gives them back, so that none is lost."""
     InvoiceSeries.objects.get_or_create(code=SERIES)
     series = InvoiceSeries.objects.select_for_update().get(code=SERIES)
     first = series.last_number + 1

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
 from billing.events import notice_kept
 from billing.gateways.base import Credentials, Gateway, Received
 from billing.gateways.registry import GATEWAYS
-from billing.models import GatewayAccount, GatewayNotice, Invoice, PaymentMethod
+from billing.models import GatewayAccount, GatewayKind, GatewayNotice, Invoice, PaymentMethod
 from billing.models.gateway import token_hash
 from billing.services.payments import keep_unmatched, mark_paid
 from clients.kernel.errors import DomainError, Permanent, Retryable
@@ -90,7 +91,7 @@ def _elements(body: bytes) -> list[object]:
 
 
 def _storable(element: object) -> dict[str, object]:
-    """The element, or what can be said of one that is no object or that the database would refuse."""
+    """The element, or what can be said of one that the database would refuse."""
     try:
         raw = json.dumps(element, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):  # infinite numbers, half a character
@@ -125,11 +126,7 @@ def _confirm(held: Lease) -> None:
         notice = GatewayNotice.objects.select_related("account").get(pk=held.id)
         account, gateway = notice.account, gateway_of(notice.account)
     try:
-        if gateway is None:
-            raise Permanent("this account has no bank that could be asked")
-        received = gateway.received(notice.end_to_end_id)
-        if received.pix_key != account.pix_key or received.end_to_end_id != notice.end_to_end_id:
-            raise Permanent("the bank's payment went to another key")
+        received = _ask(gateway, account, notice.end_to_end_id)
     except Retryable as error:
         delay = FIRST_DELAY * 2 ** min(held.attempt, 10)
         with acting_for(held.tenant_id):
@@ -147,6 +144,16 @@ def _confirm(held: Lease) -> None:
     except DomainError as error:
         with acting_for(held.tenant_id):
             bury(GatewayNotice, held, str(error))
+
+
+def _ask(gateway: Gateway | None, account: GatewayAccount, end_to_end_id: str) -> Received:
+    """What the bank says, about this very payment to this very account."""
+    if gateway is None:
+        raise Permanent("this account has no bank that could be asked")
+    received = gateway.received(end_to_end_id)
+    if (received.pix_key, received.end_to_end_id) != (account.pix_key, end_to_end_id):
+        raise Permanent("the bank's payment went to another key")
+    return received
 
 
 def take_payment(account: GatewayAccount, received: Received) -> None:
@@ -179,11 +186,17 @@ def gateway_of(account: GatewayAccount) -> Gateway | None:
     return GATEWAYS[account.kind](
         Credentials(
             key=f"pix:{account.pk}",
-            base_url=account.base_url,
+            base_url=_address(account),
             client_id=account.client_id,
             client_secret=account.client_secret,
         )
     )
+
+
+def _address(account: GatewayAccount) -> str:
+    """The simulated bank is wherever it was started."""
+    simulated = account.kind == GatewayKind.SIMULATOR
+    return settings.PIX_SIMULATOR_URL if simulated else account.base_url
 
 
 def reconcile(tenant_id: int, account_id: int, *, now: datetime) -> int:

@@ -1,4 +1,4 @@
-"""Billing a period: in chunks, each one transaction; killed anywhere, it goes on where it stopped."""
+"""Billing a period in chunks, each one transaction: killed anywhere, it goes on from there."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def open_runs(limit: int = 100) -> list[tuple[int, int]]:
     """Runs of any tenant that are not done: (tenant_id, run_id), the oldest first."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM open_billing_runs(%s)", [limit])
-        return cursor.fetchall()
+        return [(tenant_id, run_id) for tenant_id, run_id in cursor.fetchall()]
 
 
 def _bill(run: BillingRun, chunk: Sequence[Subscription], tenant: Tenant, *, now: datetime) -> None:

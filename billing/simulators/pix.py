@@ -1,8 +1,8 @@
 """A bank of our own, to be paid by Pix without having an account anywhere.
 
 It speaks API Pix 2.9.0 (bacen/pix-api): POST /oauth/token, GET /v2/pix/{e2eid}, GET /v2/pix, PUT
-and GET /v2/webhook/{chave}, and calls `{webhookUrl}/pix` back with {"pix": [...]}. It shares nothing
-with the adapter; both are held to the same fixtures. Its words of its own:
+and GET /v2/webhook/{chave}, and calls `{webhookUrl}/pix` back with {"pix": [...]}. It shares
+nothing with the adapter; both are held to the same fixtures. Its words of its own:
 
 POST /_simulator/pay {"pixCopiaECola": …, "valor"?: "1.00", "callback"?: false} pays as a person
 with a banking application would, also a wrong amount, and answers the payment.
@@ -134,10 +134,10 @@ def new_end_to_end_id() -> str:
 def read_code(code: str) -> dict[str, str]:
     """Key, amount and txid of a static code, as a banking application reads them."""
     try:
-        if f"{crc_hqx(code[:-4].encode(), 0xFFFF):04X}" != code[-4:]:
-            raise ValueError(code)
         fields = _fields(code)
-        account, more = _fields(fields["26"]), _fields(fields["62"])
+        checksum = f"{crc_hqx(code[:-4].encode(), 0xFFFF):04X}"
+        account = _fields(fields["26"] if checksum == fields["63"] else "")
+        more = _fields(fields["62"])
         return {"key": account["01"], "amount": fields.get("54", ""), "txid": more["05"]}
     except (KeyError, ValueError) as error:
         raise Refused(400, "PixCopiaEColaInvalido", "This is not a static Pix code.") from error

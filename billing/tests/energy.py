@@ -8,10 +8,11 @@ from clients.kernel.periods import Period
 from clients.models import Tenant
 from meters import selectors
 from meters.models import MeteringPoint
+from meters.testing import make_metering_point
 
 
 def make_point(*, tenant: Tenant, name: str = "Main board") -> MeteringPoint:
-    return MeteringPoint.objects.create(tenant=tenant, name=name)
+    return make_metering_point(tenant=tenant, name=name)
 
 
 def use_energy(point: MeteringPoint, period: Period, *, wh: int, percent: int = 100) -> None:

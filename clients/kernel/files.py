@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from django.apps import apps
 from django.http import HttpResponse
@@ -33,8 +33,8 @@ def keep_file(
     """Keep the bytes for the open tenant. Raises FileTooLarge over 20 MB."""
     if len(content) > LARGEST_BYTES:
         raise FileTooLarge(_("A file may have at most 20 MB."))
-    model = apps.get_model("clients", "StoredFile")
-    kept = model.objects.create(
+    model: Any = apps.get_model("clients", "StoredFile")
+    kept: StoredFile = model.objects.create(
         kind=kind,
         name=name,
         content_type=content_type,
@@ -43,7 +43,7 @@ def keep_file(
         size_bytes=len(content),
         expires_at=expires_at,
     )
-    return cast("StoredFile", kept)
+    return kept
 
 
 def content_of(file: StoredFile) -> bytes:

@@ -22,7 +22,7 @@ PREVIEW_PPI = 110.0
 
 
 def render(template: Path, data: Mapping[str, object], *, made_at: datetime) -> bytes:
-    """The template filled with data, as PDF/A-2b. Raises TypeError for data that JSON has no word for.
+    """The template filled with data, as PDF/A-2b.
 
     A text with letters that our fonts lack (say, Chinese) still gives a PDF, only not an archivable
     one: those letters are boxes.

@@ -6,5 +6,5 @@ from messaging.api.webhooks import webhook
 
 app_name = "messaging"
 urlpatterns = [
-    path("webhooks/<str:token>", webhook, name="webhook"),
+    path("messaging/webhooks/<str:token>", webhook, name="webhook"),
 ]

@@ -63,6 +63,7 @@ class MeterAdmin(DetailAdmin):
     overview_title = gettext_lazy("Consumption")
     form_title = gettext_lazy("Installation")
     has_timeline = False
+    page_module = "meters/meter.js"
     fieldsets = (
         (gettext_lazy("Device"), {"fields": [("serial", "model"), ("kind", "is_active")]}),
         (gettext_lazy("How it counts"), {"fields": [("digits", "sample_seconds")]}),
@@ -128,11 +129,9 @@ class MeterAdmin(DetailAdmin):
 
     @display(description=gettext_lazy("Use this month"))
     def use(self, meter: Any) -> str:
-        is_water = meter.kind == MeterKind.WATER
-        value = meter.use_ml if is_water else meter.use_ws
-        if value is None:
+        text = presence.use_of(meter)
+        if not text:
             return format_html('<span class="p-faint">{}</span>', "—")
-        text = show.volume(value / 1000) if is_water else show.energy(value / 3600)
         return format_html('<span class="p-num">{}</span>', text)
 
     def page_context(self, request: HttpRequest, subject: Any) -> dict[str, Any]:
@@ -151,7 +150,10 @@ class MeterAdmin(DetailAdmin):
             "view": view,
             "views": [(name, text, name == view.name) for name, text in VIEW_NAMES.items()],
             "drawing": drawing,
-            "chart": drawing.as_json(zone),
+            "chart": {
+                **drawing.as_json(zone),
+                "color": "--s-green" if subject.kind == MeterKind.SOLAR else "--s-blue",
+            },
             "figures": [
                 *own_figures(drawing, zone),
                 *figures_of(MeterPeriod, request, period_of(subject, drawing, zone)),

@@ -34,11 +34,13 @@ class Measure:
 
 
 ENERGY: Final = Measure("power_w", "energy_import_ws", WS_PER_WH, "power", "energy")
+SOLAR: Final = Measure("power_w", "energy_export_ws", WS_PER_WH, "power", "energy")
 WATER: Final = Measure("flow_l_per_s", "volume_ml", ML_PER_L, "flow", "volume", 3600)
 
 
 def measure_of(meter: Meter) -> Measure:
-    return WATER if meter.kind == MeterKind.WATER else ENERGY
+    """Solar meters give away what others take: their counted side is the export."""
+    return {MeterKind.WATER: WATER, MeterKind.SOLAR: SOLAR}.get(MeterKind(meter.kind), ENERGY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - codes are one line each
 from __future__ import annotations
 
 import string

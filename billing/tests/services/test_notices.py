@@ -12,6 +12,7 @@ from django.db import connection
 from django.test import Client as Browser
 from django.utils import timezone
 
+from billing.gateways.pix import PixCode, write
 from billing.models import (
     AccountCode,
     GatewayAccount,
@@ -129,8 +130,7 @@ def test_the_same_notice_a_hundred_times_is_one_payment(
     answers: list[int] = []
 
     def call() -> None:
-        for _ in range(10):
-            answers.append(post(account, {"pix": [paid]}))
+        answers.extend(post(account, {"pix": [paid]}) for _ in range(10))
         confirm_due()
         connection.close()
 
@@ -186,8 +186,6 @@ def test_a_payment_of_another_company_changes_nothing_here(
 def test_money_without_an_invoice_is_kept_apart(
     acacia: Tenant, account: GatewayAccount, invoice: Invoice, bank: PixSimulator
 ) -> None:
-    from billing.gateways.pix import PixCode, write
-
     code = PixCode("Acacia", "Jundiai", key=account.pix_key, amount_cents=700, txid="UNKNOWN1")
     post(account, {"pix": [bank.pay(write(code), calls_back=False)]})
     confirm_all(acacia)

@@ -204,8 +204,9 @@ def test_whatever_happens_the_ledger_adds_up(acacia: Tenant, steps: list[tuple[s
     assert sums.get(AccountCode.REVENUE, 0) == -live
 
 
-def commit_now() -> None:
-    """Run the checks that wait for the end of the transaction."""
+def post_and_check(*movements: Movement) -> None:
+    """Post, and run the checks that wait for the end of the transaction."""
+    post(movements, at=NOON)
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
@@ -214,15 +215,15 @@ def test_a_transaction_that_does_not_add_up_is_refused_at_commit(acacia: Tenant)
     sides = {AccountCode.CASH: 100, AccountCode.REVENUE: -99}
 
     with pytest.raises(IntegrityError, match="does not add up"), transaction.atomic():
-        post([Movement("odd", "BRL", sides)], at=NOON)
-        commit_now()
+        post_and_check(Movement("odd", "BRL", sides))
 
 
 def test_a_transaction_mixes_no_currencies(acacia: Tenant) -> None:
     with pytest.raises(IntegrityError, match="does not add up"), transaction.atomic():
-        post([Movement("odd", "BRL", {AccountCode.CASH: 100})], at=NOON)
-        post([Movement("odd", "USD", {AccountCode.REVENUE: -100})], at=NOON)
-        commit_now()
+        post_and_check(
+            Movement("odd", "BRL", {AccountCode.CASH: 100}),
+            Movement("odd", "USD", {AccountCode.REVENUE: -100}),
+        )
 
 
 def test_a_transaction_is_posted_once(acacia: Tenant) -> None:
@@ -285,13 +286,10 @@ def test_a_period_has_one_invoice_that_counts(acacia: Tenant) -> None:
 
 def test_numbers_have_no_gaps_when_transactions_fail(acacia: Tenant) -> None:
     for number in range(6):
-        try:
-            with transaction.atomic():
-                make_invoice(tenant=acacia)
-                if number % 2:
-                    raise RuntimeError("no")
-        except RuntimeError:
-            continue
+        with transaction.atomic():
+            make_invoice(tenant=acacia)
+            if number % 2:
+                transaction.set_rollback(True)
 
     assert list(Invoice.objects.order_by("number").values_list("number", flat=True)) == [1, 2, 3]
 

@@ -35,7 +35,7 @@ function barText(bar) {
 
 function drawBars(target, bars, { title, tall, compare }) {
   const before = bars.map((bar) => bar.before);
-  const series = [{ label: say(data.amount), color: "--s-blue", width: 0, bars: true, format: (v, index) => barText(bars[index]) }];
+  const series = [{ label: say(data.amount), color: data.color, width: 0, bars: true, format: (v, index) => barText(bars[index]) }];
   const columns = [numbered(bars), bars.map((bar) => bar.amount)];
   if (compare && before.some((v) => v !== null)) {
     series.push({ label: say("previous_period"), color: "--s-before", width: 1.6, dash: [5, 4], format: (v) => (v == null ? null : amount.format(v)) });
@@ -43,7 +43,7 @@ function drawBars(target, bars, { title, tall, compare }) {
   }
   timeChart(target, {
     data: columns, series, estimated: where(bars, (bar) => bar.is_estimated && bar.amount !== null), marks: holes(bars),
-    color: "--s-blue", height: tall ? (phone() ? 230 : 300) : phone() ? 170 : 190, perHour: 7,
+    height: tall ? (phone() ? 230 : 300) : phone() ? 170 : 190, perHour: 7,
     xTick: (index) => bars[index]?.name, tick: amount.tick, title, summary: target.dataset.summary,
   });
 }
@@ -57,7 +57,7 @@ function drawDay(compare) {
     if (value == null) return say("no_data");
     return isEstimated(t[index]) ? `${instant.format(value)} (${say("estimated")})` : instant.format(value);
   };
-  const series = [{ label: say("this_period"), color: "--s-blue", width: 1.7, fill: true, format }];
+  const series = [{ label: say("this_period"), color: data.color, width: 1.7, fill: true, format }];
   const columns = [t, v];
   if (compare && prev) {
     series.unshift({ label: say("previous_period"), color: "--s-before", width: 1.3, dash: [5, 4], format: (value) => (value == null ? null : instant.format(value)) });
