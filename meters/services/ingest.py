@@ -233,9 +233,10 @@ def _store(submission: Submission) -> list[str] | None:
             return None
         rows = as_rows(submission.tenant_id, submission.meter_ids, submission.samples)
         outcomes: list[str] = []
-        for report in in_reports(rows):
-            cursor.execute(STORE_OR_REPORT, [report])
-            outcomes += [outcome for _item, outcome in sorted(cursor.fetchall())]
+        with transaction.atomic(using=INGEST):
+            for report in in_reports(rows):
+                cursor.execute(STORE_OR_REPORT, [report])
+                outcomes += [outcome for _item, outcome in sorted(cursor.fetchall())]
         return outcomes
 
 
