@@ -203,8 +203,14 @@ def _energy_notes(line: InvoiceLine, invoice: Invoice, tenant: Tenant) -> list[s
 
 def _readings_note(part: dict[str, Any], tenant: Tenant) -> str:
     said = _("Meter %(serial)s") % {"serial": part.get("serial", "")}
-    if part.get("first_wh") is None or part.get("last_wh") is None:
+    if not part.get("first_at") or not part.get("last_at"):
         return said
+    if part.get("first_wh") is None or part.get("last_wh") is None:
+        return _("%(meter)s · readings from %(first_at)s to %(last_at)s") % {
+            "meter": said,
+            "first_at": _moment(part["first_at"], tenant),
+            "last_at": _moment(part["last_at"], tenant),
+        }
     return _("%(meter)s · from %(first)s (%(first_at)s) to %(last)s (%(last_at)s)") % {
         "meter": said,
         "first": show.measure(Decimal(part["first_wh"]) / WH_PER_KWH, "kWh", 3),
