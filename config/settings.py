@@ -216,6 +216,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 AXES_LOCKOUT_CALLABLE = "clients.web.errors.locked"
+AXES_VERBOSE = False
+AXES_USERNAME_FORM_FIELD = "username"  # as the sign-in form and authenticate() name it
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -223,6 +225,7 @@ AXES_LOCKOUT_CALLABLE = "clients.web.errors.locked"
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False  # every command would begin with its version
 AXES_CLIENT_IP_CALLABLE = "clients.kernel.ratelimits.address_of"
 OTP_TOTP_ISSUER = "Pulso"
 CSRF_FAILURE_VIEW = "clients.web.errors.not_verified"
@@ -387,3 +390,4 @@ if SENTRY_DSN:
     from config.sentry import start_sentry
 
     start_sentry(SENTRY_DSN, SENTRY_ENVIRONMENT, RELEASE)
+import config.celery  # noqa: E402, F401 - shared tasks belong to it in every process

@@ -14,7 +14,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", tenant_site.urls),
     path("platform/verify/", verify, name="platform_verify"),
     path("platform/", platform_site.urls),
-    path("api/v1/messaging/", include("messaging.api.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
 ]
 handler403 = "clients.web.errors.refused"

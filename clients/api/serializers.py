@@ -101,11 +101,11 @@ class StoredFileSerializer(TenantSerializer):
 
 class CredentialsSerializer(StrictSerializer):
     email = serializers.EmailField()
-    password = serializers.CharField(trim_whitespace=False, max_length=1000, write_only=True)
+    password = StrictText(trim_whitespace=False, max_length=1000, write_only=True)
 
 
 class RefreshSerializer(StrictSerializer):
-    refresh = serializers.CharField(max_length=4000)
+    refresh = StrictText(max_length=4000)
 
 
 class TokensSerializer(serializers.Serializer[Any]):
@@ -114,8 +114,8 @@ class TokensSerializer(serializers.Serializer[Any]):
 
 
 class NewPasswordSerializer(StrictSerializer):
-    old_password = serializers.CharField(trim_whitespace=False, max_length=1000, write_only=True)
-    new_password = serializers.CharField(trim_whitespace=False, max_length=1000, write_only=True)
+    old_password = StrictText(trim_whitespace=False, max_length=1000, write_only=True)
+    new_password = StrictText(trim_whitespace=False, max_length=1000, write_only=True)
 
 
 class MyTenantSerializer(serializers.Serializer[Any]):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
@@ -102,7 +103,10 @@ def _opened(text: str) -> Token:
 
 
 def _user_of(token: Token) -> User:
-    user = User.objects.filter(public_id=token.get("user_id"), is_active=True).first()
+    try:
+        user = User.objects.filter(public_id=token.get("user_id"), is_active=True).first()
+    except ValidationError:  # not a UUID
+        user = None
     if user is None or token.get(VERSION_CLAIM) != user.session_version:
         raise TokenRefused(_("This token is not valid any more. Sign in again."))
     return user
