@@ -5,3 +5,7 @@ from django.apps import AppConfig
 
 class BillingConfig(AppConfig):
     name = "billing"
+
+    def ready(self) -> None:
+        import billing.selectors.invariants
+        import billing.tasks  # noqa: F401 - subscriptions exist in every process

@@ -65,6 +65,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def is_free(port: int) -> bool:
+    """Whether a server could listen there now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read; readers see the old text or the new."""
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
@@ -104,7 +115,9 @@ def lock_holder(lock: Path) -> tuple[int, int] | None:
     return None
 
 
-def wait_until(done: Callable[[], bool], hopeless: Callable[[], bool], seconds: float) -> bool:
+def wait_until(
+    done: Callable[[], bool], hopeless: Callable[[], bool], seconds: float, pause: float = 0.02
+) -> bool:
     """Ask again and again, gently; False when it is hopeless or took too long."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -112,5 +125,5 @@ def wait_until(done: Callable[[], bool], hopeless: Callable[[], bool], seconds: 
             return False
         if done():
             return True
-        time.sleep(0.02)
+        time.sleep(pause)
     return False

@@ -216,6 +216,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 AXES_LOCKOUT_CALLABLE = "clients.web.errors.locked"
+AXES_VERBOSE = False
 AXES_USERNAME_FORM_FIELD = "username"  # as the sign-in form and authenticate() name it
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
@@ -224,6 +225,7 @@ AXES_LOCKOUT_CALLABLE = "clients.web.errors.locked"
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False  # every command would begin with its version
 AXES_CLIENT_IP_CALLABLE = "clients.kernel.ratelimits.address_of"
 OTP_TOTP_ISSUER = "Pulso"
 CSRF_FAILURE_VIEW = "clients.web.errors.not_verified"
@@ -340,6 +342,8 @@ WHATSAPP_API_URL = env.str("WHATSAPP_API_URL", default="https://graph.facebook.c
 WHATSAPP_SIMULATOR_URL = env.str("WHATSAPP_SIMULATOR_URL", default="http://127.0.0.1:8990")
 # Letters of accounts without a mail server lie here, when EMAIL_URL is empty too.
 MAILBOX_FOLDER = env.str("MAILBOX_FOLDER", default=str(PULSO_FOLDER("mailbox")))
+# The simulated bank (manage.py simulate_pix); its host must be in HTTP_ALLOWED_PRIVATE.
+PIX_SIMULATOR_URL = env.str("PIX_SIMULATOR_URL", default="http://127.0.0.1:8091")
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 SENTRY_ENVIRONMENT = env.str("SENTRY_ENVIRONMENT", default=ENVIRONMENT)
 RELEASE = env.str("RELEASE", default="")
@@ -386,3 +390,4 @@ if SENTRY_DSN:
     from config.sentry import start_sentry
 
     start_sentry(SENTRY_DSN, SENTRY_ENVIRONMENT, RELEASE)
+import config.celery  # noqa: E402, F401 - shared tasks belong to it in every process

@@ -96,7 +96,7 @@ class Item:
     trades: frozenset[str] = frozenset()  # none: all
 
 
-METERING = frozenset({"energy"})
+METERING = frozenset({"energy", "plans"})
 NAVIGATION: tuple[tuple[Any, list[Item]], ...] = (
     (None, [Item(_("Home"), "home", "index")]),
     (

@@ -65,6 +65,10 @@ class PulsoAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def has_work_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether verbs are offered: also where the form itself is only read."""
+        return PulsoAdmin.has_change_permission(self, request, obj)
+
     def log_addition(self, *args: Any) -> None:
         """Nothing: what changed is recorded by the database itself."""
 

@@ -30,6 +30,8 @@ class DetailAdmin(TenantAdmin):
     overview_title: Words = _("Overview")
     form_title: Words = _("Record")
     has_timeline = True
+    has_form = True  # without: what is issued is shown, never edited
+    page_module = ""  # a script of this page's charts, below static/
 
     def page_context(self, request: HttpRequest, subject: Any) -> dict[str, Any]:
         """What this page's own templates need."""
@@ -55,6 +57,7 @@ class DetailAdmin(TenantAdmin):
             "figures": figures_of(self.model, request, subject),
             "main_cards": [html for part, html in parts if not part.side],
             "side_cards": [html for part, html in parts if part.side],
+            "page_module": self.page_module,
             "has_timeline": self.has_timeline,
             "entries": timeline_of(self.model, subject) if self.has_timeline else [],
             "show_save_and_continue": False,
@@ -76,7 +79,8 @@ class DetailAdmin(TenantAdmin):
             for part in panels_of(self.model)
         ]
         first = Tab(self.overview_slug, self.overview_title)
-        return [first, *added, Tab("general", self.form_title)]
+        form = [Tab("general", self.form_title)] if self.has_form else []
+        return [first, *added, *form]
 
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_panel"

@@ -79,3 +79,11 @@ class BaseDialog(BaseDialogForm):
         if not self.preview_template:
             return ""
         return render_to_string(self.preview_template, self.preview(self.object_id), self.request)
+
+
+def parse_decimal(text: str) -> Decimal:
+    """A price with all its digits: `0,91847`, `0.91847`. Raises ValidationError."""
+    plain = re.sub(r"\s", "", text).replace(",", ".")
+    if not re.fullmatch(r"\d{1,8}(\.\d{1,8})?", plain, re.ASCII):
+        raise ValidationError(_("Write the price like 0,92."), code="not_a_price")
+    return Decimal(plain)

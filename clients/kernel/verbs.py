@@ -47,7 +47,7 @@ def verb(
     title: Words = "",
     text: Words = "",
     form: type[BaseDialog] = BaseDialog,
-    permissions: tuple[str, ...] = ("change",),
+    permissions: tuple[str, ...] = ("work",),
     variant: ActionVariant = ActionVariant.DEFAULT,
 ) -> Callable[[Body], Any]:  # Any: unfold reads attributes that it puts on the function
     """A button of a page. The function takes request, form and object (lists: request and form).

@@ -69,7 +69,7 @@ class Installation:
 
     def given_database(self, url: str) -> dict[str, str]:
         """Roles made by the role of this URL when it may make them; else it is the app's own."""
-        with psycopg.connect(url) as connection:
+        with connected(url) as connection:
             is_strong, is_owner = connection.execute(
                 "SELECT rolsuper OR rolcreaterole, pg_has_role(datdba, 'MEMBER')"
                 " FROM pg_roles, pg_database"
@@ -145,6 +145,13 @@ class Installation:
         folder = self.folder / "secrets"
         folder.mkdir(mode=0o700, exist_ok=True)
         return folder
+
+
+def connected(url: str) -> psycopg.Connection:
+    try:
+        return psycopg.connect(url)
+    except psycopg.OperationalError as error:
+        raise ServiceError(f"The database in DATABASE_URL does not answer: {error}") from error
 
 
 def database_variables(urls: dict[str, str]) -> dict[str, str]:

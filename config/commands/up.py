@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import argparse
 import os
-import queue
 import signal
-import socket
-import subprocess
 import sys
-import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from config.bootstrap import ROOT
+from config.commands.children import (
+    Children,
+    edge,
+    scheduler,
+    simulator,
+    simulator_ports,
+    simulator_variables,
+    worker,
+)
 from config.commands.installation import Installation
-from config.processes import free_port, spawn, wait_until
+from config.processes import free_port, is_free, spawn, wait_until
 from config.services import ServiceError
 
 READY_SECONDS = 60.0
-GRACE_SECONDS = 8.0  # for a request or a task to finish after Ctrl-C
-# Stand-ins for the outside world: what each is called, its command and its usual port.
-SIMULATORS = {"whatsapp": ("simulate_whatsapp", 8990)}
+PATH_SECONDS = 300.0
+# In a container one is root, and the worker would say so each time.
+EXPECTED_WARNINGS = "ignore:You're running the worker with superuser"
 
 
 @dataclass
@@ -59,50 +63,6 @@ class Steps:
         total = time.monotonic() - self.started
         lines = [self._line(*step) for step in self.done]
         return "\n".join(["", *lines, f"     {total:6.1f} s  together"])
-
-
-@dataclass
-class Children:
-    """The running processes. `events` says when one ends or a signal asks us to stop."""
-
-    environment: dict[str, str]
-    events: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
-    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-
-    def start(self, name: str, program: list[str]) -> None:
-        process = spawn(
-            program,
-            # Celery's SIGQUIT does not wait for the running task, and there is nobody left to wait.
-            last_signal=signal.SIGQUIT if "celery" in program else signal.SIGTERM,
-            env={**os.environ, **self.environment},
-            cwd=ROOT,
-            output=subprocess.PIPE,
-        )
-        self.running[name] = process
-        threading.Thread(target=self._relay, args=(name, process), daemon=True).start()
-
-    def _relay(self, name: str, process: subprocess.Popen[bytes]) -> None:
-        """Print what the process says behind its name, and report its end."""
-        assert process.stdout is not None  # noqa: S101 # we asked for a pipe
-        for line in process.stdout:
-            text = line.decode(errors="replace").rstrip()
-            print(f"{name:10} | {text}", flush=True)
-        self.events.put(f"{name} ended with status {process.wait()}")
-
-    def stop(self) -> None:
-        """Ask all of them to finish, and end those that do not, with everything they started."""
-        for process in self.running.values():
-            if process.poll() is None:
-                process.terminate()
-        deadline = time.monotonic() + GRACE_SECONDS
-        for process in self.running.values():
-            try:
-                process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-            # Each leads a session of its own; whoever is still in it goes too.
-            end_group(process.pid)
-            process.wait()
 
 
 def run(arguments: list[str]) -> int:
@@ -150,31 +110,43 @@ def bring_up(
 ) -> None:
     """Start everything in the order in which one needs the other."""
     address = f"http://127.0.0.1:{port}"
-    environment = children.environment
-    environment.update(installation.secrets())
-    environment.update(
-        PUBLIC_URL=address, PULSO_FOLDER=str(installation.folder), PYTHONUNBUFFERED="1"
-    )
-    with steps.step("database") as detail:
-        environment.update(installation.start_database())
-        detail.append(whose(installation.postgres))
-    with steps.step("cache") as detail:
-        environment.update(installation.start_cache())
-        detail.append(whose(installation.valkey))
-    sign_ins = installation.folder / f"sign-ins-{'own' if installation.postgres else 'given'}"
+    children.environment |= start_servers(installation, steps) | {
+        "PUBLIC_URL": address,
+        "PULSO_FOLDER": str(installation.folder),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONWARNINGS": EXPECTED_WARNINGS,
+    }
+    # Beside the database's own files: the demonstration tenants go when those do.
+    home = installation.postgres.folder if installation.postgres else installation.folder
+    sign_ins = home / "sign-ins"
     with steps.step("tables"):
         prepare(children, sign_ins if with_demo else None)
-    environment.update(start_simulators(children))
-    installation.describe(environment)
+    simulators = simulator_ports()
+    children.environment |= simulator_variables(simulators)
+    installation.describe(children.environment)
     with steps.step("web") as detail:
         children.start("edge", edge(port))
-        children.start("worker", worker())
-        children.start("scheduler", scheduler())
         wait_for(f"{address}/health/live", children)
         detail.append(address)
+    # The page first: on a small machine the others would slow its start down.
+    children.start("worker", worker())
+    children.start("scheduler", scheduler())
+    for name, simulator_port in simulators.items():
+        children.start(name, simulator(name, simulator_port))
     print(f"\nPulso is at {address}/admin/\n")
     if sign_ins.exists():
         print(sign_ins.read_text().rstrip() + "\n", flush=True)
+
+
+def start_servers(installation: Installation, steps: Steps) -> dict[str, str]:
+    variables = installation.secrets()
+    with steps.step("database") as detail:
+        variables |= installation.start_database()
+        detail.append(whose(installation.postgres))
+    with steps.step("cache") as detail:
+        variables |= installation.start_cache()
+        detail.append(whose(installation.valkey))
+    return variables
 
 
 def whose(server: Any) -> str:
@@ -183,53 +155,17 @@ def whose(server: Any) -> str:
 
 def prepare(children: Children, sign_ins: Path | None) -> None:
     """Migrate, and load the demonstration tenants when their sign-ins are not written yet."""
-    program = [
-        sys.executable,
-        "-m",
-        "config.commands.prepare",
-        *([str(sign_ins)] if sign_ins else []),
-    ]
+    program = [sys.executable, "-m", "config.commands.prepare"]
+    program += [str(sign_ins)] if sign_ins else []
     running = spawn(program, env={**os.environ, **children.environment}, cwd=ROOT)
     if running.wait() != 0:
         raise ServiceError("the tables could not be made; the reason is above.")
 
 
-def edge(port: int) -> list[str]:
-    """One process that is a whole front door: ingest, live events, and Django behind them."""
-    options = ["--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)]
-    # Open event streams would hold a graceful stop for ever.
-    options += ["--workers", "1", "--workers-kill-timeout", "5", "--log-level", "warning"]
-    return [str(Path(sys.executable).with_name("granian")), *options, "config.asgi:application"]
-
-
-def worker() -> list[str]:
-    queues = ["--queues", "critical,default,bulk", "--concurrency", "2"]
-    quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
-    return [sys.executable, "-m", "celery", "--app", "config.celery", "worker", *queues, *quiet]
-
-
-def scheduler() -> list[str]:
-    return [sys.executable, "-m", "celery", "--app", "config.celery", "beat", "--pidfile="]
-
-
-def start_simulators(children: Children) -> dict[str, str]:
-    """Start those that exist; the variables say where they listen and let the adapters go there."""
-    variables: dict[str, str] = {}
-    allowed: list[str] = []
-    for name, (command, usual_port) in SIMULATORS.items():
-        if not any(ROOT.glob(f"*/management/commands/{command}.py")):
-            continue
-        port = usual_port if is_free(usual_port) else free_port()
-        children.start(name, [sys.executable, "manage.py", command, "--port", str(port)])
-        variables[f"{name.upper()}_SIMULATOR_URL"] = f"http://127.0.0.1:{port}"
-        allowed.append(f"127.0.0.1:{port}")
-    return variables | {"HTTP_ALLOWED_PRIVATE": ",".join(allowed)}
-
-
 def wait_for(url: str, children: Children) -> None:
     """Return when the page answers; a child that ends first is told instead."""
-    if not wait_until(lambda: answers(url), lambda: not children.events.empty(), READY_SECONDS):
-        happened = children.events.get() if not children.events.empty() else f"{url} is silent"
+    if not wait_until(lambda: answers(url), children.is_over, READY_SECONDS, pause=0.2):
+        happened = children.events.get() if children.is_over() else f"{url} is silent"
         raise Interrupted(happened)
 
 
@@ -256,24 +192,9 @@ def check(children: Children, steps: Steps) -> int:
     with steps.step("main path"):
         program = [sys.executable, "manage.py", "demo", "--once"]
         walked = spawn(program, env={**os.environ, **children.environment}, cwd=ROOT)
-        wait_until(lambda: walked.poll() is not None, lambda: not children.events.empty(), 300)
+        wait_until(lambda: walked.poll() is not None, children.is_over, PATH_SECONDS)
         if walked.poll() is None:
             walked.kill()
         if status := walked.wait():
             raise ServiceError(f"the main path ended with status {status}.")
     return 0
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def end_group(leader: int) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(leader, signal.SIGKILL)

@@ -20,6 +20,12 @@ from messaging.events import account_paused
 from messaging.models import ChannelAccount, ChannelKind
 from messaging.services.simulation import SIMULATED, simulated_token
 
+# What an account keeps for its channel, and what of it is never shown again.
+SETTINGS = {
+    ChannelKind.EMAIL.value: ("host", "port", "security", "username", "password"),
+    ChannelKind.WHATSAPP.value: ("phone_number_id", "access_token", "app_secret", "verify_token"),
+}
+SECRETS = frozenset({"password", "access_token", "app_secret", "verify_token"})
 REST = timedelta(hours=1)  # after a refusal that needs a person; then one message tries again
 
 
@@ -30,21 +36,26 @@ def open_account(
     sender: str = "",
     credentials: dict[str, str] | None = None,
     is_default: bool = True,
+    is_active: bool = True,
 ) -> ChannelAccount:
     """A new account. As the default it takes the place of the one before."""
-    checked = _checked(kind, credentials or {})
+    check_credentials(kind, credentials or {})
     with transaction.atomic():
         if is_default:
             ChannelAccount.objects.filter(kind=kind, is_default=True).update(is_default=False)
-        account = ChannelAccount(kind=kind, name=name, sender=sender, is_default=is_default)
-        account.credentials = checked
+        account = ChannelAccount(
+            kind=kind, name=name, sender=sender, is_default=is_default, is_active=is_active
+        )
+        account.credentials = credentials or {}
         account.save()
     return account
 
 
-def change_credentials(account: ChannelAccount, changes: dict[str, str]) -> None:
-    """Replace the named secrets, keep the others, and let the account send again."""
-    account.credentials = _checked(account.kind, {**account.credentials, **changes})
+def change_account(account: ChannelAccount, credentials: dict[str, str]) -> None:
+    """Save the account with the named credentials replaced, and let it send again."""
+    changed = {**account.credentials, **credentials}
+    check_credentials(account.kind, changed)
+    account.credentials = changed
     account.paused_until, account.paused_reason = None, ""
     account.save()
 
@@ -103,7 +114,7 @@ def open_simulated_whatsapp(api_url: str = "") -> ChannelAccount:
         },
     )
     secret = account.credentials["app_secret"]
-    change_credentials(account, {"access_token": simulated_token(webhook_path(account), secret)})
+    change_account(account, {"access_token": simulated_token(webhook_path(account), secret)})
     return account
 
 
@@ -146,8 +157,10 @@ def platform_mail() -> dict[str, str]:
     }
 
 
-def _checked(kind: str, credentials: dict[str, str]) -> dict[str, str]:
+def check_credentials(kind: str, credentials: dict[str, str]) -> None:
+    """Raise AccountIncomplete when something is missing or cannot be right."""
     missing = [name for name in CHANNELS[kind].required if not credentials.get(name)]
     if missing:
         raise AccountIncomplete(_("This channel also needs: %s.") % ", ".join(missing))
-    return credentials
+    if not (credentials.get("port") or "587").isdecimal():
+        raise AccountIncomplete(_("A port is a number, such as 587."))

@@ -69,6 +69,11 @@ def kind_of(key: str) -> MessageKind:
     return _kinds[key]
 
 
+def label_of(key: str) -> str:
+    """What people call the kind; its key when nobody registered it."""
+    return str(_kinds[key].label) if key in _kinds else key
+
+
 def all_kinds() -> list[MessageKind]:
     return list(_kinds.values())
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from clients.models import Client, ContactPoint
 from messaging.channels.base import ProviderTemplate
 from messaging.channels.registry import CHANNELS
-from messaging.errors import MessageGone, NoText, TextTooLong
+from messaging.errors import MessageGone, NoRoute, NoText, TextTooLong
 from messaging.events import message_failed, message_queued
 from messaging.models import (
     ChannelAccount,
@@ -29,7 +29,7 @@ from messaging.models.message import noted, trail_line
 from messaging.services.kinds import FREE_TEXT, kind_of
 from messaging.services.templates import Words, words_for
 
-PREFERRED = (ChannelKind.WHATSAPP, ChannelKind.EMAIL)
+PREFERRED: tuple[str, ...] = (ChannelKind.WHATSAPP, ChannelKind.EMAIL)
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,34 @@ def cancel_message(message: Message) -> None:
         if message.status != MessageStatus.CANCELLED:
             raise MessageGone(_("This message has already left, so it cannot be cancelled."))
     message.refresh_from_db()
+
+
+def send_again(message: Message) -> None:
+    """Give a message that did not go another chance, by any way the client has now.
+
+    Raises MessageGone when it has left or is about to. Safe to call twice.
+    """
+    now = timezone.now()
+    ended = Message.objects.select_for_update().filter(
+        pk=message.pk, status__in=[MessageStatus.FAILED, MessageStatus.CANCELLED]
+    )
+    with transaction.atomic():
+        if not ended.exists():
+            message.refresh_from_db()
+            if message.status == MessageStatus.QUEUED:
+                return
+            raise MessageGone(_("This message has already left."))
+        channels = [message.channel] if message.is_channel_fixed else list(PREFERRED)
+        routes = routes_to(message.client, channels)
+        if not routes:
+            raise NoRoute(_("There is no way to reach this client yet. Add a phone or an e-mail."))
+        take_route(message, routes[0])
+        message.status, message.due_at, message.attempts = MessageStatus.QUEUED, now, 0
+        message.died_at = message.failed_at = message.leased_until = message.valid_until = None
+        message.provider_id = message.known_as = message.last_error = ""
+        message.trail = [*message.trail, trail_line(Verdict.QUEUED, "sent_again", now)]
+        message.save()
+        message_queued.announce(tenant_id=message.tenant_id, message_id=message.pk)
 
 
 def routes_to(client: Client, channels: list[str]) -> list[Route]:

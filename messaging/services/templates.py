@@ -42,9 +42,8 @@ def save_template(
 
     Raises UnknownVariable with the names that may be used, or UnknownMessageKind.
     """
-    allowed = kind_of(key).examples
-    check_text(subject, allowed)
-    check_text(body, allowed)
+    check_words(key, subject)
+    check_words(key, body)
     ours = Template.objects.filter(key=key, channel=channel, language=language)
     with transaction.atomic():
         newest = ours.aggregate(newest=Max("version"))["newest"] or 0
@@ -58,6 +57,11 @@ def save_template(
             provider_name=provider_name,
             version=newest + 1,
         )
+
+
+def check_words(key: str, text: str) -> None:
+    """Raise UnknownVariable, TextTooLong or UnknownMessageKind unless the text may be used."""
+    check_text(text, kind_of(key).examples)
 
 
 def withdraw_template(template: Template) -> None:

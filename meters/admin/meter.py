@@ -63,6 +63,7 @@ class MeterAdmin(DetailAdmin):
     overview_title = gettext_lazy("Consumption")
     form_title = gettext_lazy("Installation")
     has_timeline = False
+    page_module = "meters/meter.js"
     fieldsets = (
         (gettext_lazy("Device"), {"fields": [("serial", "model"), ("kind", "is_active")]}),
         (gettext_lazy("How it counts"), {"fields": [("digits", "sample_seconds")]}),
@@ -128,18 +129,16 @@ class MeterAdmin(DetailAdmin):
 
     @display(description=gettext_lazy("Use this month"))
     def use(self, meter: Any) -> str:
-        is_water = meter.kind == MeterKind.WATER
-        value = meter.use_ml if is_water else meter.use_ws
-        if value is None:
+        text = presence.use_of(meter)
+        if not text:
             return format_html('<span class="p-faint">{}</span>', "—")
-        text = show.volume(value / 1000) if is_water else show.energy(value / 3600)
         return format_html('<span class="p-num">{}</span>', text)
 
     def page_context(self, request: HttpRequest, subject: Any) -> dict[str, Any]:
         place = subject.serving[0] if subject.serving else None
         zone = zone_of(subject)
         view = asked_view(request, subject, zone)
-        drawing = draw(subject, view, zone)
+        drawing = draw(subject, view, zone, timezone.now())
         state = presence.situation(subject.seen_at, timezone.now())
         return {
             "title": name_of(subject),
@@ -151,7 +150,10 @@ class MeterAdmin(DetailAdmin):
             "view": view,
             "views": [(name, text, name == view.name) for name, text in VIEW_NAMES.items()],
             "drawing": drawing,
-            "chart": drawing.as_json(zone),
+            "chart": {
+                **drawing.as_json(zone),
+                "color": "--s-green" if subject.kind == MeterKind.SOLAR else "--s-blue",
+            },
             "figures": [
                 *own_figures(drawing, zone),
                 *figures_of(MeterPeriod, request, period_of(subject, drawing, zone)),
@@ -170,7 +172,7 @@ class MeterAdmin(DetailAdmin):
         """The rows of the table under the chart, for a spreadsheet."""
         meter = self.row(request, str(object_id))
         zone = zone_of(meter)
-        drawing = draw(meter, asked_view(request, meter, zone), zone)
+        drawing = draw(meter, asked_view(request, meter, zone), zone, timezone.now())
         response = HttpResponse(content_type="text/csv; charset=utf-8")
         name = f"{meter.serial}-{drawing.view.first}-{drawing.view.name}.csv"
         response["Content-Disposition"] = f'attachment; filename="{name}"'

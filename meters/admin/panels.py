@@ -13,23 +13,22 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.dataclasses import SearchResult
 
-from clients.kernel import show, when
+from clients.kernel import when
 from clients.kernel.panels import card, panel
 from clients.kernel.periods import month_of
 from clients.kernel.search import MOST, found_by
 from clients.models import Client
 from meters.admin.meter import SITUATIONS, name_of
-from meters.models import Conflict, Interval, Meter, MeterKind, Quality, Quarantine
+from meters.models import Conflict, Interval, Meter, Quality, Quarantine
 from meters.selectors import presence
 
 SHOWN = 20
 
 
 def meters_of(client: Client) -> Any:
-    found = Meter.objects.filter(
+    return Meter.objects.filter(
         installations__ends_at__isnull=True, installations__metering_point__site__client=client
     ).distinct()
-    return found
 
 
 def listed(client: Client) -> list[dict[str, Any]]:
@@ -42,11 +41,6 @@ def listed(client: Client) -> list[dict[str, Any]]:
     rows = []
     for meter in meters[:SHOWN]:
         state = presence.situation(meter.seen_at, now)
-        is_water = meter.kind == MeterKind.WATER
-        amount = meter.use_ml if is_water else meter.use_ws
-        use = show.volume(amount / 1000) if is_water and amount else ""
-        if not is_water and amount:
-            use = show.energy(amount / 3600)
         rows.append(
             {
                 "name": name_of(meter),
@@ -54,7 +48,7 @@ def listed(client: Client) -> list[dict[str, Any]]:
                 "state": state,
                 "state_name": SITUATIONS[state],
                 "seen": when.ago(meter.seen_at, now) if meter.seen_at else "",
-                "use": use,
+                "use": presence.use_of(meter),
             }
         )
     return rows
@@ -101,9 +95,9 @@ def quality(request: HttpRequest, meter: Meter) -> dict[str, Any]:
     }
 
 
-def troubles(meter: Meter) -> int:
+def troubles(meter: Meter) -> int | None:
     conflicts = Conflict.objects.filter(meter=meter).count()
-    return conflicts + Quarantine.objects.filter(meter=meter).count()
+    return conflicts + Quarantine.objects.filter(meter=meter).count() or None
 
 
 @found_by("meters.view_meter")

@@ -20,6 +20,24 @@ class MeteringPointInline(TabularInline):
     extra = 0
 
 
+@office_page(MeteringPoint)
+class MeteringPointAdmin(TenantAdmin):
+    list_display = ("subject", "who", "kind", "site")
+    list_select_related = ("site__client",)
+    search_fields = ("name", "site__name", "site__client__name")
+    search_help_text = _("Name, site or client")
+    fields = (("site", "name"), "kind")
+    autocomplete_fields = ("site",)
+
+    @display(description=_("Metering point"), ordering="name")
+    def subject(self, point: MeteringPoint) -> str:
+        return point.name
+
+    @display(description=_("Client"), ordering="site__client__name")
+    def who(self, point: MeteringPoint) -> str:
+        return point.site.client.name
+
+
 @office_page(Site)
 class SiteAdmin(TenantAdmin):
     list_display = ("subject", "who", "city", "points")

@@ -200,9 +200,7 @@ class _Worker:
                 waiting.stored.set_result(outcomes[start:end])
             start = end
 
-    async def _report_one_by_one(
-        self, connection: AsyncConnection, batch: list[_Waiting]
-    ) -> None:
+    async def _report_one_by_one(self, connection: AsyncConnection, batch: list[_Waiting]) -> None:
         """The database refused a row that our checks let through: find whose, and store the rest."""
         for waiting in batch:
             try:

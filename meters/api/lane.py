@@ -84,13 +84,9 @@ class Lane:
         """Everything that happens to a request, in order; the bytes of its answer."""
         sender = await self._senders.sender(_secret(headers))
         samples = parse(_inflated(headers, await _body(headers, receive)))
-        submission = prepare(
-            sender.tenant_id, sender.meters, samples, now=datetime.now(tz=UTC)
-        )
+        submission = prepare(sender.tenant_id, sender.meters, samples, now=datetime.now(tz=UTC))
         self._joiner.start()  # where a server has no lifespan
-        outcomes = await self._joiner.store(
-            submission, apart=self._senders.is_doubtful(sender)
-        )
+        outcomes = await self._joiner.store(submission, apart=self._senders.is_doubtful(sender))
         if outcomes is not None:
             self._senders.doubt(sender)
         return _encode(answer(submission, outcomes))
@@ -225,7 +221,5 @@ async def _respond(
     status: int, body: bytes, send: Send, more: list[tuple[bytes, bytes]] | None = None
 ) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    await send(
-        {"type": "http.response.start", "status": status, "headers": headers + (more or [])}
-    )
+    await send({"type": "http.response.start", "status": status, "headers": headers + (more or [])})
     await send({"type": "http.response.body", "body": body})

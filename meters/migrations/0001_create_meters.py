@@ -202,6 +202,8 @@ class Migration(migrations.Migration):
                 ('energy_export_ws', models.BigIntegerField(null=True)),
                 ('volume_ml', models.BigIntegerField(null=True)),
                 ('power_max_w', models.FloatField(null=True)),
+                ('rule', models.CharField(choices=[('register', 'Difference of the register'), ('register_gap', 'Difference of the register, spread evenly over a gap'), ('power', 'Power times time'), ('flow', 'Flow times time'), ('by_hand', 'Entered by a person')], help_text='The weakest of the day.', max_length=12)),
+                ('interval_count', models.PositiveSmallIntegerField()),
                 ('seconds_covered', models.PositiveIntegerField()),
                 ('seconds_estimated', models.PositiveIntegerField()),
                 ('seconds_expected', models.PositiveIntegerField()),
@@ -434,6 +436,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='interval',
             constraint=models.CheckConstraint(condition=models.Q(('rule__in', ['register', 'register_gap', 'power', 'flow', 'by_hand'])), name='meters_interval_rule_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='daytotal',
+            constraint=models.CheckConstraint(condition=models.Q(('rule__in', ['register', 'register_gap', 'power', 'flow', 'by_hand'])), name='meters_daytotal_rule_known'),
         ),
         migrations.AddConstraint(
             model_name='interval',

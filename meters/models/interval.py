@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from clients.kernel.constraints import one_of
-from clients.kernel.tenancy import TenantForeignKey, TenantManager, TenantModel
+from clients.kernel.tenancy import TenantForeignKey, TenantModel
 from meters.models.meter import Meter
 
 INTERVAL_SECONDS = 900
@@ -34,6 +34,9 @@ class Rule(models.TextChoices):
     POWER = "power", _("Power times time")
     FLOW = "flow", _("Flow times time")
     BY_HAND = "by_hand", _("Entered by a person")
+
+
+WEAKEST_FIRST = (Rule.BY_HAND, Rule.REGISTER_GAP, Rule.POWER, Rule.FLOW, Rule.REGISTER)
 
 
 class Interval(TenantModel):
@@ -72,14 +75,14 @@ class DayTotal(TenantModel):
     energy_export_ws = models.BigIntegerField(null=True)
     volume_ml = models.BigIntegerField(null=True)
     power_max_w = models.FloatField(null=True)
+    rule = models.CharField(max_length=12, choices=Rule, help_text="The weakest of the day.")
+    interval_count = models.PositiveSmallIntegerField()
     seconds_covered = models.PositiveIntegerField()
     seconds_estimated = models.PositiveIntegerField()
     seconds_expected = models.PositiveIntegerField()
 
     class Meta(TenantModel.Meta):
-        constraints = []
-
-    objects = TenantManager()
+        constraints = [one_of("rule", Rule)]
 
     @property
     def completeness(self) -> float:

@@ -26,9 +26,7 @@ class Meter(TenantModel, PublicIdModel):
 
     serial = models.CharField(_("serial number"), max_length=64)
     model = models.CharField(_("model"), max_length=80, blank=True)
-    kind = models.CharField(
-        _("kind"), max_length=10, choices=MeterKind, default=MeterKind.ENERGY
-    )
+    kind = models.CharField(_("kind"), max_length=10, choices=MeterKind, default=MeterKind.ENERGY)
     digits = models.PositiveSmallIntegerField(
         _("register digits"),
         null=True,
@@ -78,9 +76,7 @@ class Meter(TenantModel, PublicIdModel):
 class Installation(TenantModel, PublicIdModel):
     """One meter serves one metering point from one instant to another, with its registers."""
 
-    metering_point = TenantForeignKey(
-        MeteringPoint, models.PROTECT, related_name="installations"
-    )
+    metering_point = TenantForeignKey(MeteringPoint, models.PROTECT, related_name="installations")
     meter = TenantForeignKey(Meter, models.PROTECT, related_name="installations")
     starts_at = models.DateTimeField(_("from"))
     ends_at = models.DateTimeField(_("until"), null=True, blank=True)

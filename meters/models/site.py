@@ -54,9 +54,7 @@ class MeteringPoint(TenantModel, PublicIdModel):
 
     site = TenantForeignKey(Site, models.PROTECT, related_name="metering_points")
     name = models.CharField(_("name"), max_length=120)
-    kind = models.CharField(
-        _("kind"), max_length=10, choices=MeterKind, default=MeterKind.ENERGY
-    )
+    kind = models.CharField(_("kind"), max_length=10, choices=MeterKind, default=MeterKind.ENERGY)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(TenantModel.Meta):

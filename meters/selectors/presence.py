@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import BigIntegerField, OuterRef, QuerySet, Subquery, Sum
 
-from meters.models import DayTotal, Installation, Meter, Reading
+from clients.kernel import show
+from meters.models import DayTotal, Installation, Meter, MeterKind, Reading
+from meters.models.interval import ML_PER_L, WS_PER_WH
 
 SILENT_AFTER: Final = timedelta(hours=2)
 
@@ -33,10 +35,19 @@ def with_use(meters: QuerySet[Meter], first: date, after: date) -> QuerySet[Mete
 
     return meters.annotate(
         use_ws=total("energy_import_ws"),
+        made_ws=total("energy_export_ws"),
         use_ml=total("volume_ml"),
         known_s=total("seconds_covered"),
         expected_s=total("seconds_expected"),
     )
+
+
+def use_of(meter: Any) -> str:
+    """What a meter of `with_use` counted, in its own unit; "" when nothing is known."""
+    if meter.kind == MeterKind.WATER:
+        return "" if meter.use_ml is None else show.volume(meter.use_ml / ML_PER_L)
+    counted = meter.made_ws if meter.kind == MeterKind.SOLAR else meter.use_ws
+    return "" if counted is None else show.energy(counted / WS_PER_WH)
 
 
 def situation(seen_at: datetime | None, now: datetime) -> str:

@@ -93,7 +93,7 @@ def month_starts(first_us: int, last_us: int) -> tuple[list[date], list[int]]:
     while (start := _us(month)) <= last_us:
         months.append(month)
         starts.append(start)
-        month = _next_month(month)
+        month = next_month(month)
     return months, starts
 
 
@@ -101,7 +101,8 @@ def _us(day: date) -> int:
     return (datetime(day.year, day.month, day.day, tzinfo=UTC) - EPOCH) // MICROSECOND
 
 
-def _next_month(month: date) -> date:
+def next_month(month: date) -> date:
+    """The first day of the following month."""
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 

@@ -101,9 +101,7 @@ def prepare(
         for item, at in enumerate(instants)
         if not oldest <= at <= newest
     }
-    strange = as_rows(
-        tenant_id, [meter_ids[item] for item in refused], samples.only(list(refused))
-    )
+    strange = as_rows(tenant_id, [meter_ids[item] for item in refused], samples.only(list(refused)))
     quarantine = [
         row | {"reason": reason} for row, reason in zip(strange, refused.values(), strict=True)
     ]
@@ -134,9 +132,7 @@ def store_readings(
 
 def answer(submission: Submission, outcomes: Sequence[str] | None) -> Answer:
     """Count the outcomes of a submission; None says that every row was new."""
-    listed = [
-        ItemOutcome(item, "rejected", reason) for item, reason in submission.refused.items()
-    ]
+    listed = [ItemOutcome(item, "rejected", reason) for item, reason in submission.refused.items()]
     if outcomes is None:
         listed.sort(key=lambda outcome: outcome.item)
         return Answer(len(submission), rejected=len(submission.refused), items=listed)
@@ -247,5 +243,3 @@ def _store(submission: Submission) -> list[str] | None:
 def _make_partitions(cursor: Any, months: Mapping[date, Any]) -> None:
     for month in months:
         cursor.execute(MAKE_PARTITION, [month])
-
-

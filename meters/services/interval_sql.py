@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from meters.models.interval import INTERVAL_SECONDS, ML_PER_L, WS_PER_WH
+from meters.models.interval import INTERVAL_SECONDS, ML_PER_L, WEAKEST_FIRST, WS_PER_WH
 
 LONGEST_GAP: Final = "40 days"  # a register read once a month still makes a bill
 CLOSE_SECONDS: Final = 1_800  # further apart than this, a difference says little about each quarter
@@ -69,7 +69,9 @@ def _neighbour(register: str, before: bool) -> str:
     if before:
         bounds = f"r.measured_at < s.starts_at AND r.measured_at >= s.starts_at - interval '{LONGEST_GAP}'"
     else:
-        bounds = f"r.measured_at >= s.ends_at AND r.measured_at <= s.ends_at + interval '{LONGEST_GAP}'"
+        bounds = (
+            f"r.measured_at >= s.ends_at AND r.measured_at <= s.ends_at + interval '{LONGEST_GAP}'"
+        )
     return f"""
         (SELECT r.measured_at FROM meters_reading r
          WHERE '{register}' = ANY (s.registers) AND r.meter_id = s.meter_id AND r.tenant_id = %(tenant)s
@@ -115,10 +117,11 @@ ISLANDS: Final = f"""
 def _segments(register: str, factor: int, what: str) -> str:
     """Where a register counted up between two readings: its value at any instant in between is on
     the straight line. Rounding that value, and not the difference, makes parts add up exactly."""
-    line = (
-        f"a * {factor} + round((b - a)::float8 * {factor} * ({{at}} - t) / (until - t))::bigint"
+    line = f"a * {factor} + round((b - a)::float8 * {factor} * ({{at}} - t) / (until - t))::bigint"
+    from_at, to_at = (
+        f"greatest(t, n * {INTERVAL_SECONDS})",
+        f"least(until, (n + 1) * {INTERVAL_SECONDS})",
     )
-    from_at, to_at = f"greatest(t, n * {INTERVAL_SECONDS})", f"least(until, (n + 1) * {INTERVAL_SECONDS})"
     return f"""
     SELECT meter_id, n, '{what}' AS what,
         ({line.format(at=to_at)}) - ({line.format(at=from_at)}) AS value,
@@ -136,7 +139,10 @@ def _segments(register: str, factor: int, what: str) -> str:
 
 def _samples(column: str, factor: int) -> str:
     """How long each sample holds, in pieces by quarter-hour: until the next, at most `hold`."""
-    from_at, to_at = f"greatest(t, n * {INTERVAL_SECONDS})", f"least(until, (n + 1) * {INTERVAL_SECONDS})"
+    from_at, to_at = (
+        f"greatest(t, n * {INTERVAL_SECONDS})",
+        f"least(until, (n + 1) * {INTERVAL_SECONDS})",
+    )
     return f"""
     SELECT meter_id, n, sign,
         round(v::float8 * {factor} * ({to_at} - {from_at}))::bigint AS value,
@@ -239,9 +245,10 @@ COMPUTE: Final = f"""
     WHERE i.quality <> 'edited' AND ({_CURRENT}) IS DISTINCT FROM ({_EXCLUDED})
 """
 
+_RULES: Final = f"ARRAY[{', '.join(repr(rule.value) for rule in WEAKEST_FIRST)}]"
 _DAY: Final = (
-    "energy_import_ws, energy_export_ws, volume_ml, power_max_w, seconds_covered, "
-    "seconds_estimated, seconds_expected"
+    "energy_import_ws, energy_export_ws, volume_ml, power_max_w, rule, interval_count, "
+    "seconds_covered, seconds_estimated, seconds_expected"
 )
 _DAY_EXCLUDED: Final = ", ".join(f"excluded.{name.strip()}" for name in _DAY.split(","))
 _DAY_CURRENT: Final = ", ".join(f"d.{name.strip()}" for name in _DAY.split(","))
@@ -261,7 +268,9 @@ DAYS: Final = f"""
     ), computed AS MATERIALIZED (
         SELECT day.meter_id, day.day, sum(i.energy_import_ws)::bigint AS energy_import_ws,
             sum(i.energy_export_ws)::bigint AS energy_export_ws, sum(i.volume_ml)::bigint AS volume_ml,
-            max(i.power_max_w) AS power_max_w, sum(i.seconds_covered) AS seconds_covered,
+            max(i.power_max_w) AS power_max_w,
+            ({_RULES})[min(array_position({_RULES}, i.rule::text))] AS rule, count(*) AS interval_count,
+            sum(i.seconds_covered) AS seconds_covered,
             coalesce(sum(i.seconds_covered) FILTER (WHERE i.quality = 'estimated'), 0)
                 AS seconds_estimated,
             date_part('epoch', day.ends_at - day.starts_at)::integer AS seconds_expected

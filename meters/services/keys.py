@@ -28,9 +28,7 @@ class NewKey:
     secret: str
 
 
-def create_key(
-    name: str, meters: Sequence[Meter], *, rate_per_minute: int | None = None
-) -> NewKey:
+def create_key(name: str, meters: Sequence[Meter], *, rate_per_minute: int | None = None) -> NewKey:
     """A key for a device, or for a gateway that reports several meters."""
     secret = MARK + secrets.token_urlsafe(32)
     key = DeviceKey.objects.create(
@@ -64,9 +62,7 @@ def rotate_key(key: DeviceKey, *, now: datetime, overlap: timedelta = OVERLAP) -
         key.expires_at = ends
         key.save(update_fields=["expires_at"])
     links = DeviceKeyMeter.objects.filter(device_key=key).select_related("meter")
-    return create_key(
-        key.name, [link.meter for link in links], rate_per_minute=key.rate_per_minute
-    )
+    return create_key(key.name, [link.meter for link in links], rate_per_minute=key.rate_per_minute)
 
 
 def revoke_key(key: DeviceKey, *, now: datetime) -> None:

@@ -222,9 +222,7 @@ def _refuse_silent(values: tuple[Sequence[Any] | None, ...], missing: list[int])
     spoken = [column for column in values if column is not None]
     for item, row in enumerate(zip(*spoken, strict=True)):
         if row.count(None) == len(row):
-            raise Unprocessable(
-                _("Item %(item)s holds no value."), code="empty_reading", item=item
-            )
+            raise Unprocessable(_("Item %(item)s holds no value."), code="empty_reading", item=item)
     if not spoken:
         raise Unprocessable(_("Item %(item)s holds no value."), code="empty_reading", item=0)
 
@@ -296,7 +294,9 @@ def _explained(message: str) -> BadReadings:
         )
     if field == "measured_at":
         return Unprocessable(
-            _("Item %(item)s: “measured_at” must be like 2026-01-31T23:59:00-03:00, with its offset."),
+            _(
+                "Item %(item)s: “measured_at” must be like 2026-01-31T23:59:00-03:00, with its offset."
+            ),
             code="invalid_time",
             item=item,
         )

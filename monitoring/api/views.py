@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
@@ -12,20 +10,14 @@ from rest_framework.response import Response
 from clients.kernel.api import TenantView
 from clients.kernel.api_errors import Refusal
 from clients.kernel.api_lists import chosen_limit
-from clients.kernel.fields import CannotDecrypt, Sealed, seal, unseal
-from clients.kernel.tenancy import current_tenant_id
 from clients.models import Membership, Tenant
 from monitoring.api.serializers import (
     AuditEntrySerializer,
     AuditPageSerializer,
     AuditQuestionSerializer,
 )
-from monitoring.selectors.audit import (
-    AuditPosition,
-    AuditQuestion,
-    audit_entries,
-    event_models,
-)
+from monitoring.selectors.audit import AuditQuestion, audit_entries, event_models
+from monitoring.selectors.audit_position import AuditPosition
 
 PAGING: Final = frozenset({"limit", "cursor"})
 
@@ -49,7 +41,7 @@ class AuditView(TenantView):
         return Response(
             {
                 "results": AuditEntrySerializer(page, many=True).data,
-                "next_cursor": sealed(page[-1].position) if len(found) > limit else None,
+                "next_cursor": page[-1].position.sealed() if len(found) > limit else None,
             }
         )
 
@@ -77,19 +69,9 @@ def key_of(public_id: Any) -> int:
     return found.first() or 0
 
 
-def bound_to() -> str:
-    return f"cursor|{current_tenant_id()}|audit"
-
-
-def sealed(position: AuditPosition) -> str:
-    """An opaque cursor, good for this tenant only."""
-    return base64.urlsafe_b64encode(seal(str(position), bound_to())).decode().rstrip("=")
-
-
 def opened(cursor: str) -> AuditPosition:
     try:
-        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        return AuditPosition.parse(unseal(Sealed(raw), bound_to()))
-    except (CannotDecrypt, binascii.Error, ValueError) as error:
+        return AuditPosition.opened(cursor)
+    except ValueError as error:
         detail = _("This cursor does not belong to this list.")
         raise Refusal(400, "invalid_cursor", detail) from error

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from clients.kernel.audit import AuditEvent
 from clients.models import User
+from monitoring.selectors.audit_position import AuditPosition
 
 LONGEST: Final = 120
 QUIET: Final = frozenset({"id", "public_id", "tenant", "created_at", "updated_at"})
@@ -60,24 +61,6 @@ class AuditEntry:
     @property
     def position(self) -> AuditPosition:
         return AuditPosition(self.at, self.model, self.event_id)
-
-
-@dataclass(frozen=True, slots=True)
-class AuditPosition:
-    """A place in the audit's order, to go on from."""
-
-    at: datetime
-    model: str
-    event_id: int
-
-    @classmethod
-    def parse(cls, text: str) -> AuditPosition:
-        """From what `str()` made. Raises ValueError for anything else."""
-        at, model, event_id = text.split("|")
-        return cls(datetime.fromisoformat(at), model, int(event_id))
-
-    def __str__(self) -> str:
-        return f"{self.at.isoformat()}|{self.model}|{self.event_id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from messaging.models import (
     Suppression,
 )
 from messaging.services import delivery
-from messaging.services.accounts import change_credentials, resume_account
+from messaging.services.accounts import change_account, resume_account
 from messaging.services.delivery import deliver, deliver_due, deliver_one
 from messaging.services.templates import save_template
 from messaging.simulators.whatsapp import WhatsAppSimulator
@@ -190,12 +190,12 @@ def test_an_expired_token_rests_the_account_and_keeps_the_message(
     message = by_whatsapp(acacia, simulator)
     account = ChannelAccount.objects.get()
     good = account.credentials["access_token"]
-    change_credentials(account, {"access_token": "EAAG"})
+    change_account(account, {"access_token": "EAAG"})
 
     send(message)
     account.refresh_from_db()
     paused = account.paused_until
-    change_credentials(account, {"access_token": good})
+    change_account(account, {"access_token": good})
     send(message)
 
     assert paused is not None

@@ -18,7 +18,7 @@ const where = (items, test) => numbered(items).filter((index) => test(items[inde
 /** Hours or days about which nothing, or not all, is known, joined where they are neighbours. */
 function holes(bars) {
   const marks = [];
-  for (const index of where(bars, (bar) => bar.known < 0.999)) {
+  for (const index of where(bars.slice(0, data.growing ?? data.begun), (bar) => bar.known < 0.999)) {
     const last = marks.at(-1);
     if (last && last.end === index - 0.5) last.end = index + 0.5;
     else marks.push({ start: index - 0.5, end: index + 0.5, kind: "missing", label: "" });
@@ -27,7 +27,9 @@ function holes(bars) {
 }
 
 function barText(bar) {
-  if (bar.amount === null) return say("no_data");
+  const index = data.bars.indexOf(bar);
+  if (bar.amount === null) return say(index < data.begun ? "no_data" : "not_yet");
+  if (index === data.growing) return `${amount.format(bar.amount)} ${say("so_far")}`;
   const text = amount.format(bar.amount);
   if (bar.is_estimated) return `${text} ${say("with_estimate")}`;
   return bar.known < 0.999 ? `${text} (${say("of_the_data", { share: percent(bar.known) })})` : text;
@@ -35,15 +37,15 @@ function barText(bar) {
 
 function drawBars(target, bars, { title, tall, compare }) {
   const before = bars.map((bar) => bar.before);
-  const series = [{ label: say(data.amount), color: "--s-blue", width: 0, bars: true, format: (v, index) => barText(bars[index]) }];
+  const series = [{ label: say(data.amount), color: data.color, width: 0, bars: true, format: (v, index) => barText(bars[index]) }];
   const columns = [numbered(bars), bars.map((bar) => bar.amount)];
   if (compare && before.some((v) => v !== null)) {
     series.push({ label: say("previous_period"), color: "--s-before", width: 1.6, dash: [5, 4], format: (v) => (v == null ? null : amount.format(v)) });
     columns.push(before);
   }
   timeChart(target, {
-    data: columns, series, estimated: where(bars, (bar) => bar.is_estimated && bar.amount !== null), marks: holes(bars),
-    color: "--s-blue", height: tall ? (phone() ? 230 : 300) : phone() ? 170 : 190, perHour: 7,
+    data: columns, series, estimated: where(bars, (bar) => bar.is_estimated && bar.amount !== null), marks: holes(bars), growing: data.growing,
+    height: tall ? (phone() ? 230 : 300) : phone() ? 170 : 190, perHour: 7,
     xTick: (index) => bars[index]?.name, tick: amount.tick, title, summary: target.dataset.summary,
   });
 }
@@ -57,7 +59,7 @@ function drawDay(compare) {
     if (value == null) return say("no_data");
     return isEstimated(t[index]) ? `${instant.format(value)} (${say("estimated")})` : instant.format(value);
   };
-  const series = [{ label: say("this_period"), color: "--s-blue", width: 1.7, fill: true, format }];
+  const series = [{ label: say("this_period"), color: data.color, width: 1.7, fill: true, format }];
   const columns = [t, v];
   if (compare && prev) {
     series.unshift({ label: say("previous_period"), color: "--s-before", width: 1.3, dash: [5, 4], format: (value) => (value == null ? null : instant.format(value)) });

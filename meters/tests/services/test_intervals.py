@@ -80,20 +80,14 @@ def test_a_gap_in_power_is_no_interval_and_not_zero(acacia: Tenant) -> None:
 def test_a_gap_in_a_register_is_spread_and_called_estimated(acacia: Tenant) -> None:
     meter = new_meter(acacia)
 
-    keep_readings(
-        meter, register_rows(MIDNIGHT, [0, 400], every=timedelta(hours=1)), now=NOW
-    )
+    keep_readings(meter, register_rows(MIDNIGHT, [0, 400], every=timedelta(hours=1)), now=NOW)
 
-    assert intervals(acacia, meter) == [
-        (100 * 3_600, 900, "estimated", "register_gap")
-    ] * 4
+    assert intervals(acacia, meter) == [(100 * 3_600, 900, "estimated", "register_gap")] * 4
 
 
 def test_a_late_reading_replaces_the_estimate(acacia: Tenant) -> None:
     meter = new_meter(acacia)
-    keep_readings(
-        meter, register_rows(MIDNIGHT, [0, 400], every=timedelta(hours=1)), now=NOW
-    )
+    keep_readings(meter, register_rows(MIDNIGHT, [0, 400], every=timedelta(hours=1)), now=NOW)
     intervals(acacia, meter)
 
     keep_readings(meter, register_rows(MIDNIGHT + QUARTER, [10, 20, 390]), now=NOW)

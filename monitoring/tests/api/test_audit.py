@@ -8,8 +8,6 @@ from clients.kernel.tenancy import acting_for
 from clients.models import Membership, Tenant
 from clients.testing import make_client, sign_in
 
-pytestmark = pytest.mark.commits
-
 
 def rename(browser: Any, client: Any, name: str) -> None:
     response = browser.patch(
@@ -65,6 +63,7 @@ def test_only_owners_and_managers_read_the_audit(role: str, acacia: Tenant) -> N
     assert browser.get("/api/v1/audit").status_code == 403
 
 
+@pytest.mark.commits
 def test_a_person_of_another_company_is_nobody(acacia: Tenant, baobab: Tenant) -> None:
     with acting_for(baobab.pk):
         sign_in(baobab)

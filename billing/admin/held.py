@@ -1,0 +1,115 @@
+"""Held invoices: periods that were not billed silently, because their data is not complete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+from unfold.views import ChangeList
+
+from billing.admin.dialogs import DecideDialog
+from billing.models import Decision, HeldInvoice
+from billing.services.held import drop_held, issue_held
+from clients.kernel import show, when
+from clients.kernel.admin import TenantAdmin, office_page
+from clients.kernel.chips import chip, look
+from clients.kernel.listing import Card, state_cards
+from clients.kernel.tenancy import current_actor
+from clients.kernel.verbs import verb
+
+look("waiting", "warn", "hourglass_empty")
+look("dropped", "plain", "block")
+STATES = [("", gettext_lazy("All")), *Decision.choices]
+
+
+@office_page(HeldInvoice)
+class HeldAdmin(TenantAdmin):
+    list_display = ("subject", "who", "reference", "reason", "situation", "amount")
+    list_select_related = ("subscription__client", "subscription__plan")
+    list_filter = ["decision"]
+    search_fields = ("subscription__client__name",)
+    search_help_text = gettext_lazy("Client")
+    fields = ("subscription", "reason", "amount_", "held_at", "decision", "decided_by", "note")
+    readonly_fields = fields
+    actions_detail = ("issue", "drop")
+    settings_icon = "rule"
+    settings_text = gettext_lazy("Periods that wait for better data or for a decision")
+    empty_icon = "task_alt"
+    empty_title = gettext_lazy("Nothing waits")
+    empty_text = gettext_lazy("Every period had enough data to be billed.")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def list_cards(self, request: HttpRequest, cl: ChangeList) -> list[Card]:
+        whole = cl.get_queryset(request, exclude_parameters=["decision__exact"])
+        rows = whole.order_by().values("decision").annotate(n=Count("pk"))
+        counts = {row["decision"]: row["n"] for row in rows}
+        return state_cards(cl, "decision__exact", STATES, counts)
+
+    @display(description=gettext_lazy("Plan"))
+    def subject(self, held: HeldInvoice) -> str:
+        return held.subscription.plan.name
+
+    @display(description=gettext_lazy("Client"))
+    def who(self, held: HeldInvoice) -> str:
+        return held.subscription.client.name
+
+    @display(description=gettext_lazy("Reference"), ordering="period_start")
+    def reference(self, held: HeldInvoice) -> str:
+        return when.month(timezone.localtime(held.period_start).date())
+
+    @display(description=gettext_lazy("Situation"), ordering="decision")
+    def situation(self, held: HeldInvoice) -> str:
+        return chip(held.decision, str(held.get_decision_display()))
+
+    @display(description=gettext_lazy("Amount so far"))
+    def amount(self, held: HeldInvoice) -> str:
+        text = show.money(held.total_cents, held.currency)
+        return format_html('<span class="p-num">{}</span>', text)
+
+    @display(description=gettext_lazy("Amount so far"))
+    def amount_(self, held: HeldInvoice) -> str:
+        return show.money(held.total_cents, held.currency)
+
+    @verb(
+        gettext_lazy("Bill what was measured"),
+        icon="check",
+        title=gettext_lazy("Bill what was measured?"),
+        text=gettext_lazy("An invoice is issued with the data that is there now."),
+        submit=gettext_lazy("Issue the invoice"),
+        form=DecideDialog,
+        variant=ActionVariant.PRIMARY,
+    )
+    def issue(self, request: HttpRequest, form: Any, held: HeldInvoice) -> str:
+        note, who = form.cleaned_data["note"], decided_by()
+        invoice = issue_held(held, now=timezone.now(), note=note, decided_by=who)
+        return _("Invoice %(number)s is issued.") % {"number": invoice.label}
+
+    @verb(
+        gettext_lazy("Do not bill"),
+        icon="block",
+        title=gettext_lazy("Leave this period unbilled?"),
+        text=gettext_lazy("The period is not billed, now or later."),
+        submit=gettext_lazy("Do not bill"),
+        form=DecideDialog,
+    )
+    def drop(self, request: HttpRequest, form: Any, held: HeldInvoice) -> str:
+        note = form.cleaned_data["note"]
+        drop_held(held, now=timezone.now(), note=note, decided_by=decided_by())
+        return _("The period stays unbilled.")
+
+
+def decided_by() -> str:
+    actor = current_actor()
+    return actor.label if actor else ""

@@ -1,0 +1,119 @@
+"""The processes that `up` runs, and how they end together."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from config.bootstrap import ROOT
+from config.processes import free_port, is_free, spawn
+
+GRACE_SECONDS = 8.0  # for a request or a task to finish after Ctrl-C
+# Stand-ins for the outside world: what each is called, its command and its usual port.
+SIMULATORS = {"whatsapp": ("simulate_whatsapp", 8990)}
+
+
+@dataclass
+class Children:
+    """The running processes. `events` says when one ends or a signal asks us to stop."""
+
+    environment: dict[str, str]
+    events: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start(self, name: str, program: list[str]) -> None:
+        process = spawn(
+            program,
+            # Celery's SIGQUIT does not wait for the running task, and there is nobody left to wait.
+            last_signal=signal.SIGQUIT if "celery" in program else signal.SIGTERM,
+            env={**os.environ, **self.environment},
+            cwd=ROOT,
+            output=subprocess.PIPE,
+        )
+        self.running[name] = process
+        threading.Thread(target=self._relay, args=(name, process), daemon=True).start()
+
+    def _relay(self, name: str, process: subprocess.Popen[bytes]) -> None:
+        """Print what the process says behind its name, and report its end."""
+        assert process.stdout is not None  # noqa: S101 # we asked for a pipe
+        try:
+            for line in process.stdout:
+                text = line.decode(errors="replace").rstrip()
+                print(f"{name:10} | {text}", flush=True)
+        except OSError:
+            self.events.put("nobody reads what is printed here")
+        self.events.put(f"{name} ended with status {process.wait()}")
+
+    def is_over(self) -> bool:
+        """Whether something happened after which we must stop."""
+        return not self.events.empty()
+
+    def stop(self) -> None:
+        """Ask all of them to finish, and end those that do not, with everything they started."""
+        for process in self.running.values():
+            if process.poll() is None:
+                process.terminate()
+        deadline = time.monotonic() + GRACE_SECONDS
+        for process in self.running.values():
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+            # Each leads a session of its own; whoever is still in it goes too.
+            end_group(process.pid)
+            process.wait()
+
+
+def edge(port: int) -> list[str]:
+    """One process that is a whole front door: ingest, live events, and Django behind them."""
+    options = ["--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)]
+    # Open event streams would hold a graceful stop for ever.
+    options += ["--workers", "1", "--workers-kill-timeout", "5", "--log-level", "warning"]
+    return [str(Path(sys.executable).with_name("granian")), *options, "config.asgi:application"]
+
+
+def worker() -> list[str]:
+    queues = ["--queues", "critical,default,bulk", "--concurrency", "2"]
+    quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+    return [*celery(), "worker", *queues, *quiet]
+
+
+def scheduler() -> list[str]:
+    return [*celery(), "beat", "--pidfile="]
+
+
+def celery() -> list[str]:
+    return [sys.executable, "-m", "celery", "--quiet", "--app", "config.celery"]
+
+
+def simulator_ports() -> dict[str, int]:
+    """Where each simulator that exists will listen: its usual port when that is free."""
+    return {
+        name: usual if is_free(usual) else free_port()
+        for name, (command, usual) in SIMULATORS.items()
+        if any(ROOT.glob(f"*/management/commands/{command}.py"))
+    }
+
+
+def simulator_variables(ports: dict[str, int]) -> dict[str, str]:
+    """Where the adapters find the simulators, and the leave to go to such private addresses."""
+    places = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
+    urls = {f"{name.upper()}_SIMULATOR_URL": f"http://{place}" for name, place in places.items()}
+    return {**urls, "HTTP_ALLOWED_PRIVATE": ",".join(places.values())}
+
+
+def simulator(name: str, port: int) -> list[str]:
+    return [sys.executable, "manage.py", SIMULATORS[name][0], "--port", str(port)]
+
+
+def end_group(leader: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from clients.kernel.attribution import because
+from clients.kernel.tenancy import acting_for
+from clients.models import Client, Tenant
+from clients.testing import make_client, sign_in
+
+
+def test_the_health_page_says_what_each_check_saw(acacia: Tenant) -> None:
+    with acting_for(acacia.pk):
+        browser = sign_in(acacia)
+    page = browser.get("/admin/health/")
+    assert page.status_code == 200
+    assert "PostgreSQL" in page.content.decode()
+    assert "Valkey" in page.content.decode()
+
+
+def test_the_audit_page_shows_before_and_after_with_the_reason(acacia: Tenant) -> None:
+    with acting_for(acacia.pk):
+        browser = sign_in(acacia)
+        client = make_client(tenant=acacia, name="Padaria Trigo")
+        with because("as she asked"):
+            Client.objects.filter(pk=client.pk).update(name="Padaria <Bom>")
+    page = browser.get("/admin/audit/?model=clients.client").content.decode()
+    assert "<del>Padaria Trigo</del> → <ins>Padaria &lt;Bom&gt;</ins>" in page
+    assert "as she asked" in page
+
+
+def test_older_changes_are_one_click_away(acacia: Tenant) -> None:
+    with acting_for(acacia.pk):
+        browser = sign_in(acacia)
+        for number in range(30):
+            make_client(tenant=acacia, name=f"Client {number:02d}")
+    first: Any = browser.get("/admin/audit/?model=clients.client")
+    second: Any = browser.get("/admin/audit/" + first.context_data["older"])
+    shown = [e.subject for page in (first, second) for e in page.context_data["entries"]]
+    assert shown == [f"Client {number:02d}" for number in reversed(range(30))]
+
+
+@pytest.mark.parametrize(
+    ("page", "role", "status"),
+    [
+        ("health", "operator", 200),
+        ("health", "viewer", 403),
+        ("audit", "manager", 200),
+        ("audit", "operator", 403),
+        ("audit", "viewer", 403),
+    ],
+)
+def test_a_role_sees_what_it_may(page: str, role: str, status: int, acacia: Tenant) -> None:
+    with acting_for(acacia.pk):
+        browser = sign_in(acacia, role)
+    assert browser.get(f"/admin/{page}/").status_code == status
+
+
+def test_a_wrong_filter_is_no_error(acacia: Tenant) -> None:
+    with acting_for(acacia.pk):
+        browser = sign_in(acacia)
+    response = browser.get("/admin/audit/?model=x&user=y&since=z&after=nonsense")
+    assert response.status_code == 200

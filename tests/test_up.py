@@ -1,0 +1,118 @@
+"""`manage.py up`: one command starts everything, and whatever ends it ends everything."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from config.processes import free_port, is_free
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.xdist_group("up")  # one at a time: each is the whole product
+
+
+class Up:
+    """A running `manage.py up` with a folder of its own, and everything that it started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "up", "--no-demo", "--port", str(self.port)],
+            cwd=REPOSITORY,
+            env=environment(folder),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.said = ""
+        for line in self.process.stdout:
+            self.said += line
+            if line.startswith("Pulso is at"):
+                break
+        self.children = psutil.Process(self.process.pid).children(recursive=True)
+        self.ports = {
+            connection.laddr.port
+            for child in self.children
+            for connection in child.net_connections("tcp")
+            if connection.status == psutil.CONN_LISTEN
+        }
+
+    def names(self) -> set[str]:
+        return {child.name() for child in self.children if child.is_running()}
+
+    def is_gone(self) -> bool:
+        """Whether no process runs and nobody listens any more."""
+        psutil.wait_procs(self.children, timeout=20)
+        left = [child for child in self.children if child.is_running()]
+        return not left and all(is_free(port) for port in self.ports)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """None of the suite's own servers: `up` brings its own."""
+    ours = ("DATABASE", "REDIS", "PULSO", "DJANGO", "NUDGES", "CELERY")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**kept, "PULSO_FOLDER": str(folder), "PYTHONUNBUFFERED": "1"}
+
+
+def manage(up: Up, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=REPOSITORY,
+        env=environment(up.folder),
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    running = Up(tmp_path)
+    yield running
+    for process in (*running.children, running.process):
+        if process.pid and psutil.pid_exists(process.pid):
+            process.kill()
+    running.process.communicate()
+
+
+def test_up_serves_until_a_signal_and_other_commands_share_its_servers(up: Up) -> None:
+    assert {"postgres", "valkey-server"} <= up.names()
+    assert len(up.ports) >= 3
+
+    again = manage(up, "up", "--port", str(free_port()))
+    assert again.returncode == 2
+    assert "already running" in again.stderr
+
+    question = "from django.db import connection as c; c.connect(); print(c.connection.info.user)"
+    assert "pulso_app" in manage(up, "shell", "-c", question).stdout
+
+    private = [*(up.folder / "secrets").iterdir(), up.folder / "environment.json"]
+    assert {path.stat().st_mode & 0o077 for path in private} == {0}
+
+    up.process.send_signal(signal.SIGTERM)
+    assert up.process.wait(30) == 0
+    assert up.is_gone()
+    assert not (up.folder / "environment.json").exists()
+
+
+def test_one_childs_death_stops_everything_with_status_1(up: Up) -> None:
+    worker = next(child for child in up.children if "worker" in child.cmdline())
+
+    worker.kill()
+
+    assert up.process.wait(30) == 1
+    assert up.is_gone()
+
+
+def test_kill_9_leaves_nothing(up: Up) -> None:
+    up.process.kill()
+    up.process.wait()
+
+    assert up.is_gone()
