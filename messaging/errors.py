@@ -65,18 +65,21 @@ class UnknownVariable(DomainError):
     """A template uses a name that its kind does not offer."""
 
     code: ClassVar[str] = "unknown_variable"
+    http_status: ClassVar[int] = 422
 
 
 class TextTooLong(DomainError):
     """A text is longer than any channel carries."""
 
     code: ClassVar[str] = "text_too_long"
+    http_status: ClassVar[int] = 422
 
 
 class UnknownMessageKind(DomainError):
     """Nobody registered this kind of message."""
 
     code: ClassVar[str] = "unknown_message_kind"
+    http_status: ClassVar[int] = 422
 
 
 class MessageGone(DomainError):
@@ -89,12 +92,14 @@ class AccountIncomplete(DomainError):
     """A channel account lacks something that its channel needs."""
 
     code: ClassVar[str] = "account_incomplete"
+    http_status: ClassVar[int] = 422
 
 
 class NoText(DomainError):
     """Nobody wrote words for this kind of message in any language we tried."""
 
     code: ClassVar[str] = "no_text"
+    http_status: ClassVar[int] = 422
 
 
 class NoRoute(DomainError):

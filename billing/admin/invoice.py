@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
@@ -43,7 +43,7 @@ look("issued", "plain", "schedule")
 look("paid", "good", "check_circle")
 look("void", "plain", "cancel")
 STATES = (
-    ("", gettext_lazy("All")),
+    ("", pgettext_lazy("invoices", "All")),
     ("overdue", gettext_lazy("Overdue")),
     ("issued", gettext_lazy("To be paid")),
     ("paid", gettext_lazy("Paid")),

@@ -167,12 +167,8 @@ def cost(request: HttpRequest, shown: MeterPeriod) -> list[Figure]:
         return []
     kwh = Decimal(str(shown.amount)) / WH_PER_KWH
     cents = cents_of(kwh * plan.price_per_kwh)
-    price = show.number(plan.price_per_kwh, 2)
-    symbol = show.SYMBOLS.get(plan.currency, plan.currency)
-    note = _("%(plan)s: %(price)s a kWh") % {
-        "plan": plan.name,
-        "price": f"{symbol}{show.NBSP}{price}",
-    }
+    price = show.price(plan.price_per_kwh, plan.currency)
+    note = _("%(plan)s: %(price)s a kWh") % {"plan": plan.name, "price": price}
     return [Figure(_("Cost"), show.money(cents, plan.currency), note)]
 
 

@@ -76,9 +76,7 @@ class PlanAdmin(TenantAdmin):
     def energy_price(self, plan: Plan) -> str:
         if not plan.price_per_kwh:
             return ""
-        places = max(2, -int(plan.price_per_kwh.normalize().as_tuple().exponent))
-        symbol = show.SYMBOLS.get(plan.currency, plan.currency)
-        return f"{symbol}{show.NBSP}{show.number(plan.price_per_kwh, places)}"
+        return show.price(plan.price_per_kwh, plan.currency)
 
     @display(description=_("Subscriptions"), ordering="served")
     def clients(self, plan: Any) -> str:

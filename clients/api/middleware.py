@@ -6,11 +6,12 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException
 
@@ -18,9 +19,10 @@ from clients.api.authentication import signed_in_user
 from clients.kernel.api_errors import problem
 from clients.kernel.attribution import attributed
 from clients.kernel.tenancy import Actor, acting_as, acting_for
-from clients.models import Membership, TenantStatus, User
+from clients.models import Membership, Tenant, TenantStatus, User
 
 PLATFORM = ("/platform/", "/static/", "/health", "/metrics")
+OFFICE = "/admin/"
 BAD_REQUEST, UNAUTHORIZED = 400, 401
 
 
@@ -62,7 +64,9 @@ class TenantMiddleware:
             return self._without_tenant(request)
         found: Any = request
         found.membership, found.tenant = membership, membership.tenant
-        with acting_as(Actor(user.pk, membership.role, str(user))), in_language(request, user):
+        actor = Actor(user.pk, membership.role, str(user))
+        zone = zone_of(request, membership.tenant)
+        with acting_as(actor), in_language(request, user), timezone.override(zone):
             response = self.get_response(request)
         # A kept answer has rolled back its own effect; a failed sign-in must be remembered.
         if response.status_code >= BAD_REQUEST and not getattr(
@@ -112,6 +116,11 @@ def cause_of(request: HttpRequest, user: User) -> dict[str, Any]:
         "reason": request.headers.get("X-Reason", "")[:500],
     }
     return {name: fact for name, fact in facts.items() if fact}
+
+
+def zone_of(request: HttpRequest, tenant: Tenant) -> ZoneInfo | None:
+    """Pages tell the tenant's time; the API tells UTC."""
+    return tenant.zone if request.path.startswith(OFFICE) else None
 
 
 def in_language(request: HttpRequest, user: User) -> Any:

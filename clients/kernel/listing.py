@@ -20,6 +20,7 @@ class Card:
     value: str
     query: str
     is_current: bool
+    show_count: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,5 +49,5 @@ def state_cards(
         value = show.number(n) if total is None else show.money(total, currency)
         drop = ["p"] if code else [parameter, "p"]
         query = cl.get_query_string({parameter: code} if code else {}, drop)
-        cards.append(Card(name, n, value, query, current == code))
+        cards.append(Card(name, n, value, query, current == code, total is not None))
     return cards

@@ -38,6 +38,13 @@ def money(cents: int, currency: str = "BRL") -> str:
     return f"{sign}{SYMBOLS.get(currency, currency)}{NBSP}{number(amount, 2)}"
 
 
+def price(value: Decimal, currency: str = "BRL") -> str:
+    """A unit price with all its digits, and never fewer than two: `R$ 0,91847`."""
+    exact = value.normalize()
+    places = max(2, -int(exact.as_tuple().exponent))
+    return f"{SYMBOLS.get(currency, currency)}{NBSP}{number(exact, places)}"
+
+
 def percent(share: Number, places: int = 0) -> str:
     """`93%` from 0.93."""
     return number(Decimal(str(share)) * 100, places) + "%"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -28,6 +29,19 @@ register.simple_tag(chip)
 @register.filter
 def exact_energy(wh: int) -> str:
     return show.energy(wh, exact=True)
+
+
+@register.filter
+def digits(value: Decimal, most: int) -> str:
+    """The figures after the comma that there are, at most so many: `1`, `612,345`."""
+    exact = Decimal(value).normalize()
+    return show.number(exact, min(max(0, -int(exact.as_tuple().exponent)), most))
+
+
+@register.filter
+def price(value: Decimal, currency: str) -> str:
+    """A unit price with all its digits, and never fewer than two: `R$ 0,91847`."""
+    return show.price(value, currency)
 
 
 @register.filter

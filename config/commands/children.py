@@ -103,6 +103,13 @@ def simulator_ports() -> dict[str, int]:
     }
 
 
+def simulator_variables(ports: dict[str, int]) -> dict[str, str]:
+    """Where the adapters find the simulators, and the leave to go to such private addresses."""
+    places = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
+    urls = {f"{name.upper()}_SIMULATOR_URL": f"http://{place}" for name, place in places.items()}
+    return {**urls, "HTTP_ALLOWED_PRIVATE": ",".join(places.values())}
+
+
 def simulator(name: str, port: int) -> list[str]:
     return [sys.executable, "manage.py", SIMULATORS[name][0], "--port", str(port)]
 

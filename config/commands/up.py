@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from config.bootstrap import ROOT
-from config.commands import prepared
 from config.commands.children import (
     Children,
     edge,
     scheduler,
     simulator,
     simulator_ports,
+    simulator_variables,
     worker,
 )
 from config.commands.installation import Installation
@@ -110,33 +110,20 @@ def bring_up(
 ) -> None:
     """Start everything in the order in which one needs the other."""
     address = f"http://127.0.0.1:{port}"
-    environment = children.environment
-    environment.update(installation.secrets())
-    environment.update(
-        PUBLIC_URL=address,
-        PULSO_FOLDER=str(installation.folder),
-        PYTHONUNBUFFERED="1",
-        PYTHONWARNINGS=EXPECTED_WARNINGS,
-    )
-    with steps.step("database") as detail:
-        environment.update(installation.start_database())
-        detail.append(whose(installation.postgres))
-    with steps.step("cache") as detail:
-        environment.update(installation.start_cache())
-        detail.append(whose(installation.valkey))
-    sign_ins = prepared.sign_ins(installation)
-    with steps.step("tables") as detail:
-        is_demo_missing = with_demo and not sign_ins.exists()
-        if is_demo_missing or not prepared.is_up_to_date(installation, environment):
-            prepare(children, sign_ins if with_demo else None)
-            prepared.remember(installation, environment)
-        else:
-            detail.append("nothing to do")
-    ports = simulator_ports()
-    for name, simulator_port in ports.items():
-        environment[f"{name.upper()}_SIMULATOR_URL"] = f"http://127.0.0.1:{simulator_port}"
-    environment["HTTP_ALLOWED_PRIVATE"] = ",".join(f"127.0.0.1:{each}" for each in ports.values())
-    installation.describe(environment)
+    children.environment |= start_servers(installation, steps) | {
+        "PUBLIC_URL": address,
+        "PULSO_FOLDER": str(installation.folder),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONWARNINGS": EXPECTED_WARNINGS,
+    }
+    # Beside the database's own files: the demonstration tenants go when those do.
+    home = installation.postgres.folder if installation.postgres else installation.folder
+    sign_ins = home / "sign-ins"
+    with steps.step("tables"):
+        prepare(children, sign_ins if with_demo else None)
+    simulators = simulator_ports()
+    children.environment |= simulator_variables(simulators)
+    installation.describe(children.environment)
     with steps.step("web") as detail:
         children.start("edge", edge(port))
         wait_for(f"{address}/health/live", children)
@@ -144,11 +131,22 @@ def bring_up(
     # The page first: on a small machine the others would slow its start down.
     children.start("worker", worker())
     children.start("scheduler", scheduler())
-    for name, simulator_port in ports.items():
+    for name, simulator_port in simulators.items():
         children.start(name, simulator(name, simulator_port))
     print(f"\nPulso is at {address}/admin/\n")
     if sign_ins.exists():
         print(sign_ins.read_text().rstrip() + "\n", flush=True)
+
+
+def start_servers(installation: Installation, steps: Steps) -> dict[str, str]:
+    variables = installation.secrets()
+    with steps.step("database") as detail:
+        variables |= installation.start_database()
+        detail.append(whose(installation.postgres))
+    with steps.step("cache") as detail:
+        variables |= installation.start_cache()
+        detail.append(whose(installation.valkey))
+    return variables
 
 
 def whose(server: Any) -> str:
@@ -157,12 +155,8 @@ def whose(server: Any) -> str:
 
 def prepare(children: Children, sign_ins: Path | None) -> None:
     """Migrate, and load the demonstration tenants when their sign-ins are not written yet."""
-    program = [
-        sys.executable,
-        "-m",
-        "config.commands.prepare",
-        *([str(sign_ins)] if sign_ins else []),
-    ]
+    program = [sys.executable, "-m", "config.commands.prepare"]
+    program += [str(sign_ins)] if sign_ins else []
     running = spawn(program, env={**os.environ, **children.environment}, cwd=ROOT)
     if running.wait() != 0:
         raise ServiceError("the tables could not be made; the reason is above.")
@@ -170,9 +164,7 @@ def prepare(children: Children, sign_ins: Path | None) -> None:
 
 def wait_for(url: str, children: Children) -> None:
     """Return when the page answers; a child that ends first is told instead."""
-    if not wait_until(
-        lambda: answers(url), lambda: not children.events.empty(), READY_SECONDS, 0.2
-    ):
+    if not wait_until(lambda: answers(url), children.is_over, READY_SECONDS, pause=0.2):
         happened = children.events.get() if children.is_over() else f"{url} is silent"
         raise Interrupted(happened)
 

@@ -138,7 +138,7 @@ class MeterAdmin(DetailAdmin):
         place = subject.serving[0] if subject.serving else None
         zone = zone_of(subject)
         view = asked_view(request, subject, zone)
-        drawing = draw(subject, view, zone)
+        drawing = draw(subject, view, zone, timezone.now())
         state = presence.situation(subject.seen_at, timezone.now())
         return {
             "title": name_of(subject),
@@ -172,7 +172,7 @@ class MeterAdmin(DetailAdmin):
         """The rows of the table under the chart, for a spreadsheet."""
         meter = self.row(request, str(object_id))
         zone = zone_of(meter)
-        drawing = draw(meter, asked_view(request, meter, zone), zone)
+        drawing = draw(meter, asked_view(request, meter, zone), zone, timezone.now())
         response = HttpResponse(content_type="text/csv; charset=utf-8")
         name = f"{meter.serial}-{drawing.view.first}-{drawing.view.name}.csv"
         response["Content-Disposition"] = f'attachment; filename="{name}"'

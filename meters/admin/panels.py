@@ -95,9 +95,9 @@ def quality(request: HttpRequest, meter: Meter) -> dict[str, Any]:
     }
 
 
-def troubles(meter: Meter) -> int:
+def troubles(meter: Meter) -> int | None:
     conflicts = Conflict.objects.filter(meter=meter).count()
-    return conflicts + Quarantine.objects.filter(meter=meter).count()
+    return conflicts + Quarantine.objects.filter(meter=meter).count() or None
 
 
 @found_by("meters.view_meter")

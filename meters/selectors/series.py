@@ -233,7 +233,9 @@ def heat_rows(meter: Meter, days: Sequence[date], zone: ZoneInfo) -> list[list[f
     return rows
 
 
-def summary_of_day(meter: Meter, day: date, zone: ZoneInfo, columns: Columns) -> Summary:
+def summary_of_day(
+    meter: Meter, day: date, zone: ZoneInfo, columns: Columns, now: datetime
+) -> Summary:
     """Sums that say how much of the day they rest on."""
     measure, period = measure_of(meter), day_of(day, zone)
     quarters = intervals(meter, period)
@@ -241,10 +243,11 @@ def summary_of_day(meter: Meter, day: date, zone: ZoneInfo, columns: Columns) ->
     known = [amount for amount in amounts if amount is not None]
     seen = [(v, t) for t, v in zip(columns.t, columns.v, strict=True) if v is not None]
     peak = max(seen, default=None)
+    elapsed = (min(max(now, period.start), period.end) - period.start).total_seconds()
     base = sorted(v for v, _ in seen)[len(seen) // BASE_SHARE] if seen else None
     return Summary(
         amount=sum(known) / measure.per_unit if known else None,
-        known=sum(q.seconds_covered for q in quarters) / period.duration.total_seconds(),
+        known=sum(q.seconds_covered for q in quarters) / max(elapsed, 1),
         peak=peak[0] if peak else None,
         peak_at=peak[1] if peak else None,
         base=base,

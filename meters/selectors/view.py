@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -96,6 +96,7 @@ class Drawing:
     bars: list[Bar]
     summary: Summary
     heat: list[list[float | None]] | None
+    begun: int  # bars that have begun; the rest is the future, not a gap
 
     def as_json(self, zone: ZoneInfo) -> dict[str, Any]:
         return {
@@ -104,7 +105,8 @@ class Drawing:
             "unit": self.measure.instant,
             "amount": self.measure.unit,
             "bars": [asdict(bar) for bar in self.bars],
-            "growing": None,
+            "begun": self.begun,
+            "growing": self.begun - 1 if self.begun < len(self.bars) else None,
             "peak": {"x": self.summary.peak_at, "y": self.summary.peak}
             if self.summary.peak_at
             else None,
@@ -136,14 +138,14 @@ def amounts(measure: Measure) -> Any:
     return lambda value: show.energy(value, exact=True)
 
 
-def draw(meter: Meter, view: View, zone: ZoneInfo) -> Drawing:
+def draw(meter: Meter, view: View, zone: ZoneInfo, now: datetime) -> Drawing:
     """Everything for one view of a meter."""
     measure = series.measure_of(meter)
     if view.name == "day":
         columns = series.day_columns(meter, view.on, zone)
         bars = series.hour_bars(meter, view.on, zone)
-        summary = series.summary_of_day(meter, view.on, zone, columns)
-        return Drawing(view, measure, columns, bars, summary, None)
+        summary = series.summary_of_day(meter, view.on, zone, columns, now)
+        return Drawing(view, measure, columns, bars, summary, None, begun_by(view, bars, zone, now))
     if view.name == "year":
         bars = year_bars(meter, view)
     else:
@@ -151,7 +153,15 @@ def draw(meter: Meter, view: View, zone: ZoneInfo) -> Drawing:
         names = [when.weekday(day) if is_week else when.day(day) for day in view.days]
         bars = series.day_bars(meter, view.days, names, WEEK if is_week else len(view.before.days))
     heat = series.heat_rows(meter, view.days, zone) if view.name in {"week", "month"} else None
-    return Drawing(view, measure, None, bars, summed(bars, len(view.days)), heat)
+    begun = begun_by(view, bars, zone, now)
+    return Drawing(view, measure, None, bars, summed(bars[:begun]), heat, begun)
+
+
+def begun_by(view: View, bars: list[Bar], zone: ZoneInfo, now: datetime) -> int:
+    """How many of the bars have begun."""
+    period = view.period(zone)
+    passed = (min(now, period.end) - period.start) / period.duration
+    return min(max(int(passed * len(bars)) + 1, 0), len(bars))
 
 
 def year_bars(meter: Meter, view: View) -> list[Bar]:
@@ -174,7 +184,7 @@ def year_bars(meter: Meter, view: View) -> list[Bar]:
     return bars
 
 
-def summed(bars: list[Bar], days: int) -> Summary:
+def summed(bars: list[Bar]) -> Summary:
     """The sums of a view made of bars."""
     known = [bar.amount for bar in bars if bar.amount is not None]
     both = [bar for bar in bars if bar.amount is not None and bar.before is not None]

@@ -139,7 +139,7 @@ def test_a_message_is_cancelled_and_sent_again_by_verbs(acacia: Tenant, office: 
 
     for verb in ("cancel", "again"):
         address = reverse(f"admin:messaging_message_{verb}", args=[message.public_id])
-        office.post(address, {"sure": "yes"}, headers={"HX-Request": "true"})
+        office.post(address, {"_form_submitted": "1"}, headers={"HX-Request": "true"})
         message.refresh_from_db()
         assert message.status == {"cancel": "cancelled", "again": "queued"}[verb]
 
@@ -156,7 +156,7 @@ def test_a_viewer_sees_messages_and_changes_nothing(acacia: Tenant) -> None:
 
     seen = browser.get(page("message", "change", message.public_id))
     address = reverse("admin:messaging_message_cancel", args=[message.public_id])
-    refused = browser.post(address, {"sure": "yes"}, headers={"HX-Request": "true"})
+    refused = browser.post(address, {"_form_submitted": "1"}, headers={"HX-Request": "true"})
 
     message.refresh_from_db()
     assert (seen.status_code, refused.status_code) == (200, 403)

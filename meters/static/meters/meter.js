@@ -18,7 +18,7 @@ const where = (items, test) => numbered(items).filter((index) => test(items[inde
 /** Hours or days about which nothing, or not all, is known, joined where they are neighbours. */
 function holes(bars) {
   const marks = [];
-  for (const index of where(bars, (bar) => bar.known < 0.999)) {
+  for (const index of where(bars.slice(0, data.growing ?? data.begun), (bar) => bar.known < 0.999)) {
     const last = marks.at(-1);
     if (last && last.end === index - 0.5) last.end = index + 0.5;
     else marks.push({ start: index - 0.5, end: index + 0.5, kind: "missing", label: "" });
@@ -27,7 +27,9 @@ function holes(bars) {
 }
 
 function barText(bar) {
-  if (bar.amount === null) return say("no_data");
+  const index = data.bars.indexOf(bar);
+  if (bar.amount === null) return say(index < data.begun ? "no_data" : "not_yet");
+  if (index === data.growing) return `${amount.format(bar.amount)} ${say("so_far")}`;
   const text = amount.format(bar.amount);
   if (bar.is_estimated) return `${text} ${say("with_estimate")}`;
   return bar.known < 0.999 ? `${text} (${say("of_the_data", { share: percent(bar.known) })})` : text;
@@ -42,7 +44,7 @@ function drawBars(target, bars, { title, tall, compare }) {
     columns.push(before);
   }
   timeChart(target, {
-    data: columns, series, estimated: where(bars, (bar) => bar.is_estimated && bar.amount !== null), marks: holes(bars),
+    data: columns, series, estimated: where(bars, (bar) => bar.is_estimated && bar.amount !== null), marks: holes(bars), growing: data.growing,
     height: tall ? (phone() ? 230 : 300) : phone() ? 170 : 190, perHour: 7,
     xTick: (index) => bars[index]?.name, tick: amount.tick, title, summary: target.dataset.summary,
   });
