@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.utils import translation
 from django.test import Client as Browser
+from django.utils import translation
 
 from clients.kernel.tenancy import acting_for
 from clients.models import Client, ContactPoint, Membership, Tenant, User
