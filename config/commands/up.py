@@ -200,10 +200,12 @@ def check(children: Children, steps: Steps) -> int:
         wait_for(f"{address}/health/ready", children)
     with steps.step("main path"):
         program = [sys.executable, "manage.py", "demo", "--once"]
-        walked = spawn(program, env={**os.environ, **children.environment}, cwd=ROOT)
+        quietly = {"LOG_LEVEL": "WARNING"}  # it prints its own line for each step
+        walked = spawn(program, env={**os.environ, **children.environment, **quietly}, cwd=ROOT)
         wait_until(lambda: walked.poll() is not None, children.is_over, PATH_SECONDS)
         if walked.poll() is None:
             walked.kill()
+            raise Interrupted(children.events.get() if children.is_over() else "it takes too long")
         if status := walked.wait():
             raise ServiceError(f"the main path ended with status {status}.")
     return 0

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 import psycopg
 
-from meters.management.benches.load import bodies
+from meters.management.benches._load import bodies
 from meters.services.copying import copy_readings, encode, stream
 from meters.services.samples import parse
 
@@ -173,7 +173,7 @@ def load(
     """What the load generator saw."""
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "meters.management.benches.load"),
+            *(sys.executable, "-m", "meters.management.benches._load"),
             *("--port", str(bench.port), "--key", KEY, "--connections", str(connections)),
             *("--rows", str(rows), "--requests", str(requests), "--start", start.isoformat()),
         ],
