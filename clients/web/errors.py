@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 API = "/api/"
@@ -13,7 +14,12 @@ def answer(request: HttpRequest, status: int, code: str, title: str, text: str) 
     """The sentence as a page, or in the API's one shape."""
     if request.path.startswith(API):
         return JsonResponse({"code": code, "detail": title}, status=status)
-    context = {"title": title, "text": text, "offer_search": status in {403, 404}}
+    context = {
+        "title": title,
+        "text": text,
+        "home": reverse("admin:index"),  # the office's, also for a page of the platform
+        "search": reverse("admin:clients_client_changelist") if status in {403, 404} else "",
+    }
     return render(request, "clients/error.html", context, status=status)
 
 

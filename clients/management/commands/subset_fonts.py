@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand
 UNFOLD: Final = Path(unfold.__file__).parent
 FONTS: Final = Path("unfold") / "fonts"
 ICONS: Final = FONTS / "material-symbols" / "Material-Symbols-Outlined.woff2"
+LIST: Final = ICONS.with_name("icons.txt")  # names cost 6 kB inside the font
 APPS: Final = ("clients", "meters", "messaging", "billing", "monitoring", "config")
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyz0123456789_ "
 LATIN: Final = (
@@ -29,7 +30,8 @@ def words_in(folder: Path) -> set[str]:
     for file in folder.rglob("*"):
         skip = {"tests", "chart", "alpine", "vendor", "locale", "migrations"} & set(file.parts)
         if file.suffix in SOURCES and not skip:
-            found |= set(re.findall(r"[a-z][a-z0-9_]{2,}", file.read_text(errors="ignore")))
+            name = r'content:\s*"([a-z0-9_]+)"' if file.suffix == ".css" else r"[a-z][a-z0-9_]{2,}"
+            found |= set(re.findall(name, file.read_text(errors="ignore")))
     return found
 
 
@@ -63,6 +65,7 @@ class Command(BaseCommand):
                 f"--output-file={target / ICONS}",
             ]
         )
+        (target / LIST).write_text("\n".join(sorted(icons)) + "\n")
         (target / FONTS / "inter").mkdir(exist_ok=True)
         for font in sorted((source / FONTS / "inter").glob("*.woff2")):
             subset(
