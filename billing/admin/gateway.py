@@ -41,7 +41,7 @@ class GatewayForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
         )
 
     def clean_client_secret(self) -> str:
-        return self.cleaned_data["client_secret"] or self.instance.client_secret
+        return str(self.cleaned_data["client_secret"] or self.instance.client_secret)
 
 
 @office_page(GatewayAccount)

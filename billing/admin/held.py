@@ -59,11 +59,11 @@ class HeldAdmin(TenantAdmin):
 
     @display(description=gettext_lazy("Plan"))
     def subject(self, held: HeldInvoice) -> str:
-        return held.subscription.plan.name
+        return str(held.subscription.plan)
 
     @display(description=gettext_lazy("Client"))
     def who(self, held: HeldInvoice) -> str:
-        return held.subscription.client.name
+        return str(held.subscription.client)
 
     @display(description=gettext_lazy("Reference"), ordering="period_start")
     def reference(self, held: HeldInvoice) -> str:

@@ -188,7 +188,8 @@ class InvoiceAdmin(DetailAdmin):
         invoice = self.get_object(request, str(object_id))
         if invoice is None or invoice.status != InvoiceStatus.ISSUED:
             return []
-        return super().get_actions_detail(request, object_id)
+        shown: list[Any] = super().get_actions_detail(request, object_id)
+        return shown
 
     def page_context(self, request: HttpRequest, subject: Any) -> dict[str, Any]:
         code, word = state_of(subject)

@@ -66,7 +66,8 @@ class PlanAdmin(TenantAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Plan]:
         today = timezone.localdate()
         served = Q(subscriptions__ends_on=None) | Q(subscriptions__ends_on__gt=today)
-        return super().get_queryset(request).annotate(served=Count("subscriptions", filter=served))
+        plans: QuerySet[Plan] = super().get_queryset(request)
+        return plans.annotate(served=Count("subscriptions", filter=served))
 
     @display(description=_("Plan"), ordering="name")
     def subject(self, plan: Plan) -> str:

@@ -45,7 +45,7 @@ class SubscriptionAdmin(TenantAdmin):
 
     @display(description=_("Plan"), ordering="plan__name")
     def subject(self, subscription: Subscription) -> str:
-        return subscription.plan.name
+        return str(subscription.plan)
 
     @display(description=_("Client"), ordering="client__name")
     def who(self, subscription: Subscription) -> str:

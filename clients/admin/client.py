@@ -74,7 +74,8 @@ class ClientAdmin(DetailAdmin):
         form = super().get_form(request, *args, **kwargs)
         if "language" in form.base_fields:
             form.base_fields["language"].widget = UnfoldAdminSelectWidget(choices=LANGUAGES)
-        return form
+        made: type[ModelForm[Any]] = form
+        return made
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fieldsets

@@ -9,6 +9,7 @@ from typing import Any
 from axes.models import AccessAttempt, AccessAttemptExpiration, AccessFailureLog, AccessLog
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+from django.template.response import SimpleTemplateResponse
 from django.utils.translation import gettext_lazy as _
 from django_celery_beat.admin import PeriodicTaskForm, TaskSelectWidget
 from django_celery_beat.models import (
@@ -39,8 +40,10 @@ def by_the_platform(view: Callable[..., HttpResponse]) -> Callable[..., HttpResp
     @wraps(view)
     def inside(*args: Any, **kwargs: Any) -> HttpResponse:
         with across_tenants():
-            response: Any = view(*args, **kwargs)
-            return response.render() if hasattr(response, "render") else response
+            response = view(*args, **kwargs)
+            if isinstance(response, SimpleTemplateResponse):
+                response.render()
+            return response
 
     return inside
 

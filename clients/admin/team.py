@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.enums import ActionVariant
@@ -14,7 +15,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from clients.kernel.admin import TenantAdmin, office_page
 from clients.kernel.chips import chip
 from clients.kernel.forms import BaseDialog
-from clients.kernel.panels import may
+from clients.kernel.permissions import may
 from clients.kernel.verbs import verb
 from clients.models import Membership, Role
 from clients.services.team import change_membership
@@ -67,7 +68,7 @@ class TeamAdmin(TenantAdmin):
     )
     def change_role(self, request: HttpRequest, form: Any, member: Membership) -> str:
         change_membership(member, role=form.cleaned_data["role"])
-        return _("Role changed.")
+        return gettext("Role changed.")
 
     @verb(
         _("Remove access"),
@@ -79,7 +80,7 @@ class TeamAdmin(TenantAdmin):
     )
     def remove(self, request: HttpRequest, form: Any, member: Membership) -> str:
         change_membership(member, is_active=False)
-        return _("Access removed.")
+        return gettext("Access removed.")
 
     @verb(
         _("Restore access"),
@@ -89,4 +90,4 @@ class TeamAdmin(TenantAdmin):
     )
     def restore(self, request: HttpRequest, form: Any, member: Membership) -> str:
         change_membership(member, is_active=True)
-        return _("Access restored.")
+        return gettext("Access restored.")

@@ -35,7 +35,7 @@ class PublicChangeList(ChangeList):
     """Rows link by their public id; the key inside is never shown."""
 
     def url_for_result(self, result: Model) -> str:
-        return self.model_admin.page_of(result)
+        return str(self.model_admin.page_of(result))
 
 
 class PulsoAdmin(ModelAdmin):
@@ -57,12 +57,13 @@ class PulsoAdmin(ModelAdmin):
     @property
     def media(self) -> Media:
         """No form of ours has a slug, so Django's slug helpers (35 kB on every page) stay away."""
-        media = super().media
+        media: Any = super().media  # its lists are not in the stubs
         media._js_lists = [
             [js for js in group if not any(part in str(js) for part in HEAVY)]
             for group in media._js_lists
         ]
-        return media
+        trimmed: Media = media
+        return trimmed
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **how: Any) -> Any:
         """One way to save."""
@@ -74,7 +75,7 @@ class PulsoAdmin(ModelAdmin):
 
     def has_work_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether verbs are offered: also where the form itself is only read."""
-        return PulsoAdmin.has_change_permission(self, request, obj)
+        return bool(PulsoAdmin.has_change_permission(self, request, obj))
 
     def log_addition(self, *args: Any) -> None:
         """Nothing: what changed is recorded by the database itself."""
@@ -135,7 +136,7 @@ class TenantAdmin(PulsoAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        response = super().changelist_view(request, extra_context)
+        response: HttpResponse = super().changelist_view(request, extra_context)
         shown = getattr(response, "context_data", None)
         if shown and (cl := shown.get("cl")):
             shown |= {"cards": self.list_cards(request, cl), "sums": self.list_sums(request, cl)}

@@ -43,7 +43,7 @@ def look(code: str, kind: str, icon: str) -> None:
     LOOKS[code] = Look(kind, icon)
 
 
-def chip(code: str, text: str, *, quiet: bool = False) -> SafeString:
+def chip(code: str, text: object, *, quiet: bool = False) -> SafeString:
     """The state as a chip; `quiet` for a secondary state (icon and word, no colour behind)."""
     shown = LOOKS.get(code, PLAIN)
     return format_html(

@@ -63,7 +63,8 @@ class DetailAdmin(TenantAdmin):
             **self.page_context(request, subject),
             **(extra_context or {}),
         }
-        return super().change_view(request, object_id, form_url, context)
+        answer: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return answer
 
     def tabs(self, subject: Any) -> list[Tab]:
         name = f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_panel"

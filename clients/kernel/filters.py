@@ -58,7 +58,7 @@ class AmountFilter(SimpleListFilter):
             queryset = queryset.filter(**{f"{self.column}__{lookup}": cents})
         return queryset
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         name = str(self.parameter_name)
         yield {
             "request": self.request,

@@ -2,8 +2,7 @@
 
 A place is a model (its detail page) or `HOME`. An app registers when its admin is imported.
 
-    @panel(Client, "faturas", title=_("Invoices"), template="billing/panels/invoices.html",
-           order=20, permission="billing.view_invoice", count=lambda client: ...)
+    @panel(Client, "faturas", title=_("Invoices"), template="billing/panels/invoices.html", order=20)
     def invoices(request, client):
         return {"invoices": ...}
 """
@@ -20,8 +19,7 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from clients.kernel.permissions import allows
-from clients.kernel.tenancy import current_actor
+from clients.kernel.permissions import may
 
 HOME: Final = "home"
 STEADY: Final = 0.005
@@ -130,18 +128,16 @@ def timeline(place: Place) -> Callable[[Entries], Entries]:
     return register
 
 
-def may(permission: str) -> bool:
-    """Whether the member on whose behalf this runs has the permission; "" is any member."""
-    actor = current_actor()
-    return actor is not None and (not permission or allows(actor.role, permission))
-
-
 def panels_of(place: Place) -> list[Panel]:
-    return sorted((p for p in _panels[place] if may(p.permission)), key=lambda p: p.order)
+    return _allowed(_panels[place])
 
 
 def cards_of(place: Place) -> list[Panel]:
-    return sorted((c for c in _cards[place] if may(c.permission)), key=lambda c: c.order)
+    return _allowed(_cards[place])
+
+
+def _allowed(parts: list[Panel]) -> list[Panel]:
+    return sorted((part for part in parts if may(part.permission)), key=lambda part: part.order)
 
 
 def figures_of(place: Place, request: HttpRequest, subject: Any = None) -> list[Figure]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from clients.kernel.tenancy import current_actor
+
 VIEW: Final = "view"
 MONEY_APP: Final = "billing"
 TEAM: Final = frozenset({"clients.membership", "clients.tenant"})
@@ -35,3 +37,9 @@ def allows(role: str, permission: str) -> bool:
 def allows_module(role: str, app: str) -> bool:
     """Whether `role` sees the app at all."""
     return role != "professional" or app in PROFESSIONAL_APPS
+
+
+def may(permission: str) -> bool:
+    """Whether the member on whose behalf this runs has the permission; "" is any member."""
+    actor = current_actor()
+    return actor is not None and (not permission or allows(actor.role, permission))

@@ -7,7 +7,7 @@ from typing import Final
 
 from unfold.dataclasses import SearchResult
 
-from clients.kernel.panels import may
+from clients.kernel.permissions import may
 
 MOST: Final = 10
 Finder = Callable[[str], Iterable[SearchResult]]

@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 
 NBSP: Final = "\u00a0"
 MINUS: Final = "\u2212"
-THOUSAND: Final = 1000
+THOUSAND: Final[int] = 1000
 NEAR: Final = 100  # below it a figure after the comma still says something
 SYMBOLS: Final = {"BRL": "R$", "USD": "US$", "EUR": "€", "GBP": "£"}
 Number = int | float | Decimal
@@ -56,9 +56,10 @@ def measure(value: Number, unit: str, places: int = 0) -> str:
 
 
 def _in_thousands(value: Number, small: str, large: str) -> str:
-    if abs(value) < THOUSAND:
-        return measure(value, small)
-    return measure(Decimal(str(value)) / THOUSAND, large, 2)
+    exact = Decimal(str(value))
+    if abs(exact) < THOUSAND:
+        return measure(exact, small)
+    return measure(exact / THOUSAND, large, 2)
 
 
 def energy(wh: Number, *, exact: bool = False) -> str:

@@ -91,7 +91,8 @@ def verb(
             subject = self.row(request, ids["object_id"]) if ids else None
             if request.method == "GET" and not request.headers.get("HX-Request"):
                 return HttpResponseRedirect(self.page_of(subject))
-            return inner(self, request, **ids)
+            answer: HttpResponse = inner(self, request, **ids)
+            return answer
 
         return outer
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from clients.kernel.panels import may
+from clients.kernel.permissions import may
 
 GRAVITY: Final = {"critical": 0, "warning": 1, "info": 2}
 MOST: Final = 7

@@ -28,7 +28,7 @@ NAMED = 2
 def silent(now: datetime) -> list[WorkItem]:
     """Meters that stopped speaking: one line for all of them."""
     serving = Prefetch("installations", presence.serving(), "serving")
-    meters = list(presence.silent_meters(now).prefetch_related(serving))
+    meters: list[Any] = list(presence.silent_meters(now).prefetch_related(serving))
     if not meters:
         return []
     count = len(meters)
@@ -62,7 +62,7 @@ def day_sums(first: date, after: date) -> dict[date, dict[str, Any]]:
         expected=Sum("seconds_expected"),
         estimated=Sum("seconds_estimated"),
     )
-    return {row["day"]: row for row in summed}
+    return {row["day"]: dict(row) for row in summed}
 
 
 @figures(HOME, order=30, permission="meters.view_meter")

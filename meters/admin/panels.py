@@ -35,7 +35,7 @@ def listed(client: Client) -> list[dict[str, Any]]:
     """The client's meters with state, last reading and this month's use, ready to show."""
     now = timezone.now()
     month = month_of(timezone.localdate(), ZoneInfo("UTC"))
-    meters = presence.with_presence(meters_of(client))
+    meters: Any = presence.with_presence(meters_of(client))
     meters = presence.with_use(meters, month.start.date(), month.end.date())
     meters = meters.prefetch_related(Prefetch("installations", presence.serving(), "serving"))
     rows = []

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
+from clients.kernel import show
 from clients.kernel.admin import TenantAdmin, office_page
 from meters.models import MeteringPoint, Site
 
@@ -35,7 +36,7 @@ class MeteringPointAdmin(TenantAdmin):
 
     @display(description=_("Client"), ordering="site__client__name")
     def who(self, point: MeteringPoint) -> str:
-        return point.site.client.name
+        return str(point.site.client)
 
 
 @office_page(Site)
@@ -51,7 +52,8 @@ class SiteAdmin(TenantAdmin):
     settings_text = _("Places of clients, their time zone and what is measured there")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Site]:
-        return super().get_queryset(request).annotate(point_count=Count("metering_points"))
+        sites: QuerySet[Site] = super().get_queryset(request)
+        return sites.annotate(point_count=Count("metering_points"))
 
     @display(description=_("Site"), ordering="name")
     def subject(self, site: Site) -> str:
@@ -59,8 +61,8 @@ class SiteAdmin(TenantAdmin):
 
     @display(description=_("Client"), ordering="client__name")
     def who(self, site: Site) -> str:
-        return site.client.name
+        return str(site.client)
 
     @display(description=_("Metering points"))
-    def points(self, site: Any) -> int:
-        return site.point_count
+    def points(self, site: Any) -> str:
+        return show.number(site.point_count)

@@ -20,12 +20,12 @@ def last_seen() -> Subquery:
     return Subquery(newest.values("measured_at")[:1])
 
 
-def with_presence(meters: QuerySet[Meter]) -> QuerySet[Meter]:
+def with_presence(meters: QuerySet[Meter]) -> QuerySet[Any]:
     """The same meters with `seen_at`."""
     return meters.annotate(seen_at=last_seen())
 
 
-def with_use(meters: QuerySet[Meter], first: date, after: date) -> QuerySet[Meter]:
+def with_use(meters: QuerySet[Any], first: date, after: date) -> QuerySet[Any]:
     """The same meters with what they counted in these days, and how much of it is known."""
     days = DayTotal.objects.filter(meter_id=OuterRef("pk"), day__gte=first, day__lt=after)
 
@@ -33,13 +33,14 @@ def with_use(meters: QuerySet[Meter], first: date, after: date) -> QuerySet[Mete
         summed = days.order_by().values("meter_id").annotate(total=Sum(name)).values("total")
         return Subquery(summed, output_field=BigIntegerField())
 
-    return meters.annotate(
+    counted: QuerySet[Any] = meters.annotate(
         use_ws=total("energy_import_ws"),
         made_ws=total("energy_export_ws"),
         use_ml=total("volume_ml"),
         known_s=total("seconds_covered"),
         expected_s=total("seconds_expected"),
     )
+    return counted
 
 
 def use_of(meter: Any) -> str:
@@ -63,7 +64,7 @@ def serving() -> QuerySet[Installation]:
     return open_ones.select_related("metering_point__site__client")
 
 
-def silent_meters(now: datetime) -> QuerySet[Meter]:
+def silent_meters(now: datetime) -> QuerySet[Any]:
     """Active, installed meters that spoke before and have been silent for two hours."""
     installed = Meter.objects.filter(is_active=True, installations__ends_at__isnull=True)
     since = now - SILENT_AFTER
