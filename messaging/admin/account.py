@@ -99,7 +99,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the s
 @office_page(ChannelAccount)
 class ChannelAccountAdmin(TenantAdmin):
     form = AccountForm
-    list_display = ("name", "kind", "situation", "standard")
+    list_display = ("subject", "kind", "situation", "standard")
     readonly_fields = ("webhook",)
     actions_detail = ("resume", "prefer")
     settings_icon = "send"
@@ -128,6 +128,10 @@ class ChannelAccountAdmin(TenantAdmin):
             obj.kind, obj.name, sender=obj.sender, credentials=credentials, is_active=obj.is_active
         )
         obj.__dict__.update(opened.__dict__)
+
+    @display(description=gettext_lazy("Account"), ordering="name")
+    def subject(self, account: ChannelAccount) -> str:
+        return account.name
 
     @display(description=gettext_lazy("Situation"))
     def situation(self, account: ChannelAccount) -> str:

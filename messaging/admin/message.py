@@ -30,7 +30,7 @@ ENDED = {MessageStatus.FAILED, MessageStatus.CANCELLED}
 
 @office_page(Message)
 class MessageAdmin(DetailAdmin):
-    list_display = ("person", "about", "channel_", "situation", "why", "written")
+    list_display = ("who", "about", "channel_", "situation", "why", "due")
     list_select_related = ("client",)
     list_filter = [("status", ChoicesDropdownFilter), ("channel", ChoicesDropdownFilter)]
     search_fields = ("client__name", "address", "subject")
@@ -82,7 +82,7 @@ class MessageAdmin(DetailAdmin):
         }
 
     @display(description=gettext_lazy("To"), header=True, ordering="client__name")
-    def person(self, message: Message) -> list[str]:
+    def who(self, message: Message) -> list[str]:
         address = (
             people.phone(message.address) if message.address.startswith("+") else message.address
         )
@@ -105,7 +105,7 @@ class MessageAdmin(DetailAdmin):
         return last_words(message)
 
     @display(description=gettext_lazy("Written"), ordering="created_at")
-    def written(self, message: Message) -> str:
+    def due(self, message: Message) -> str:
         return when.ago(message.created_at)
 
     @verb(

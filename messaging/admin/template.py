@@ -57,7 +57,7 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the 
 @office_page(Template)
 class TemplateAdmin(TenantAdmin):
     form = TemplateForm
-    list_display = ("kind", "channel", "language", "version")
+    list_display = ("subject", "channel", "language", "version")
     list_filter = ("channel", "language")
     search_fields = ("key", "subject", "body")
     search_help_text = gettext_lazy("Kind, subject or text")
@@ -91,7 +91,7 @@ class TemplateAdmin(TenantAdmin):
         obj.__dict__.update(saved.__dict__)
 
     @display(description=gettext_lazy("Kind of message"), ordering="key")
-    def kind(self, template: Template) -> str:
+    def subject(self, template: Template) -> str:
         return label_of(template.key)
 
     @verb(
