@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from billing.gateways import pix
 from billing.models import Invoice, InvoiceLine, InvoiceStatus, LineKind
-from clients.kernel import pdf, show, when
+from clients.kernel import pdf, people, show, when
 from clients.kernel.files import keep_file
 from clients.models import Client, StoredFile, Tenant
 
@@ -101,10 +101,8 @@ def _labels(*, is_open: bool) -> dict[str, str]:
 
 def written_document(document: str) -> str:
     """`CNPJ 12.ABC.345/01DE-35` or `CPF 123.456.789-09`."""
-    if len(document) == CNPJ_LENGTH:
-        groups = (document[:2], document[2:5], document[5:8], document[8:12], document[12:])
-        return "CNPJ {}.{}.{}/{}-{}".format(*groups)
-    return f"CPF {document[:3]}.{document[3:6]}.{document[6:9]}-{document[9:]}"
+    kind = "CNPJ" if len(document) == CNPJ_LENGTH else "CPF"
+    return f"{kind} {people.document(document)}"
 
 
 def _place(owner: Tenant | Client) -> str:
@@ -203,8 +201,14 @@ def _energy_notes(line: InvoiceLine, invoice: Invoice, tenant: Tenant) -> list[s
 
 def _readings_note(part: dict[str, Any], tenant: Tenant) -> str:
     said = _("Meter %(serial)s") % {"serial": part.get("serial", "")}
-    if part.get("first_wh") is None or part.get("last_wh") is None:
+    if not part.get("first_at") or not part.get("last_at"):
         return said
+    if part.get("first_wh") is None or part.get("last_wh") is None:
+        return _("%(meter)s · readings from %(first_at)s to %(last_at)s") % {
+            "meter": said,
+            "first_at": _moment(part["first_at"], tenant),
+            "last_at": _moment(part["last_at"], tenant),
+        }
     return _("%(meter)s · from %(first)s (%(first_at)s) to %(last)s (%(last_at)s)") % {
         "meter": said,
         "first": show.measure(Decimal(part["first_wh"]) / WH_PER_KWH, "kWh", 3),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import time
@@ -114,6 +115,7 @@ def bring_up(
     children.environment |= start_servers(installation, steps) | {
         "PUBLIC_URL": address,
         "PULSO_FOLDER": str(installation.folder),
+        "PROMETHEUS_MULTIPROC_DIR": str(emptied(installation.folder / "metrics")),
         "PYTHONUNBUFFERED": "1",
         "PYTHONWARNINGS": EXPECTED_WARNINGS,
     }
@@ -148,6 +150,13 @@ def start_servers(installation: Installation, steps: Steps) -> dict[str, str]:
         variables |= installation.start_cache()
         detail.append(whose(installation.valkey))
     return variables
+
+
+def emptied(folder: Path) -> Path:
+    """The folder with nothing in it: figures of processes that have ended do not count."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
 
 
 def whose(server: Any) -> str:

@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +51,12 @@ RECURRENCE_ONLY = (
     "00020126180014br.gov.bcb.pix5204000053039865802BR5913Fulano de Tal6008BRASILIA62070503***80800014br.gov.bcb.pix"
     "2558pix.example.com/qr/v2/rec/2353c790eefb11eaadc10242ac120002630462C9"
 )
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> Iterator[None]:
+    with translation.override("en"):
+        yield
 
 
 def sealed(body: str) -> str:

@@ -144,7 +144,7 @@ def test_a_paid_invoice_is_not_cancelled(acacia: Tenant) -> None:
     invoice = make_invoice(tenant=acacia)
     pay(invoice, 4990)
 
-    with pytest.raises(InvoiceClosed, match="already paid"):
+    with pytest.raises(InvoiceClosed):
         void_invoice(invoice, now=NOON, reason="Mistake")
 
     assert state(invoice) == (InvoiceStatus.PAID, 4990)
