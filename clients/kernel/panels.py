@@ -2,7 +2,7 @@
 
 A place is a model (its detail page) or `HOME`. An app registers when its admin is imported.
 
-    @panel(Client, "faturas", title=_("Invoices"), template="billing/panels/invoices.html", order=20)
+    @panel(Client, "faturas", title=_("Invoices"), template="billing/panels/list.html", order=20)
     def invoices(request, client):
         return {"invoices": ...}
 """
