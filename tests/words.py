@@ -1,4 +1,4 @@
-"""Every text that pages, scripts and answers may say, found in the sources and in unfold's templates."""
+"""Every text that pages, scripts and answers may say, found in the sources and in unfold."""
 
 from __future__ import annotations
 

@@ -69,6 +69,7 @@ def words() -> SafeString:
         "expected": _("Expected"),
         "failed": _("This could not be loaded. Check the connection and try again."),
         "filters": _("Filters"),
+        "home": _("Home"),
         "light": _("Light"),
         "list": _("List"),
         "live": _("live"),

@@ -31,6 +31,7 @@ from config.services import ServiceError
 
 READY_SECONDS = 60.0
 PATH_SECONDS = 300.0
+QUIETLY = {"LOG_LEVEL": "WARNING"}  # for what prints its own line for each step
 # In a container one is root, and the worker would say so each time.
 EXPECTED_WARNINGS = "ignore:You're running the worker with superuser"
 
@@ -166,7 +167,7 @@ def prepare(children: Children, sign_ins: Path | None) -> None:
     """Migrate, and load the demonstration tenants when their sign-ins are not written yet."""
     program = [sys.executable, "-m", "config.commands.prepare"]
     program += [str(sign_ins)] if sign_ins else []
-    running = spawn(program, env={**os.environ, **children.environment}, cwd=ROOT)
+    running = spawn(program, env={**os.environ, **children.environment, **QUIETLY}, cwd=ROOT)
     if running.wait() != 0:
         raise ServiceError("the tables could not be made; the reason is above.")
 
@@ -200,8 +201,7 @@ def check(children: Children, steps: Steps) -> int:
         wait_for(f"{address}/health/ready", children)
     with steps.step("main path"):
         program = [sys.executable, "manage.py", "demo", "--once"]
-        quietly = {"LOG_LEVEL": "WARNING"}  # it prints its own line for each step
-        walked = spawn(program, env={**os.environ, **children.environment, **quietly}, cwd=ROOT)
+        walked = spawn(program, env={**os.environ, **children.environment, **QUIETLY}, cwd=ROOT)
         wait_until(lambda: walked.poll() is not None, children.is_over, PATH_SECONDS)
         if walked.poll() is None:
             walked.kill()

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from django.db.models import prefetch_related_objects
 from django.utils.translation import gettext as _
 
-from clients.models import Client, ContactPoint
+from clients.kernel.tenancy import current_tenant_id
+from clients.models import Client, ContactPoint, Tenant
 from messaging.channels.base import ProviderTemplate
 from messaging.channels.registry import CHANNELS
 from messaging.errors import TextTooLong
@@ -28,12 +28,16 @@ class Route:
 
 
 class Ways:
-    """Accounts, addresses, suppressions and templates for these clients: five queries in all."""
+    """Accounts, addresses, suppressions and templates for these clients, in five queries."""
 
     def __init__(self, clients: Iterable[Client], kinds: Iterable[str]) -> None:
-        known = list({client.pk: client for client in clients}.values())
-        prefetch_related_objects(known, "contact_points", "tenant")
-        self._points = {client.pk: list(client.contact_points.all()) for client in known}
+        tenant = Tenant.objects.get(pk=current_tenant_id())
+        self._points: dict[int, list[ContactPoint]] = {}
+        for client in clients:
+            client.tenant = tenant  # all have the same one
+            self._points[client.pk] = []
+        for point in ContactPoint.objects.filter(client__in=list(self._points)):
+            self._points[point.client_id].append(point)
         accounts = ChannelAccount.objects.filter(is_active=True, is_default=True)
         self._accounts = {account.kind: account for account in accounts}
         addresses = [point.value for points in self._points.values() for point in points]

@@ -21,7 +21,7 @@ TIME_COLUMNS: Final = ("measured_at", "measured_on", "timestamp", "time")
 KNOWN_COLUMNS: Final[Mapping[str, str]] = {
     "voltage_v": "voltage_l1_v",
     "current_a": "current_l1_a",
-    "ac_power": "power_w*1000",
+    "ac_power": "power_w",
 }
 
 

@@ -49,6 +49,8 @@
     for (const item of scope.querySelectorAll("#main ul.flex > li.\\*\\:mb-0\\!")) item.setAttribute("role", "status");
     for (const link of scope.querySelectorAll("a.addlink")) if (!link.getAttribute("aria-label")) link.setAttribute("aria-label", link.title || say("add"));
     for (const button of scope.querySelectorAll("#command-submit,#searchbar-submit")) button.setAttribute("aria-label", say("search"));
+    const mark = scope.querySelector("#nav-sidebar-inner > div:first-child a:has(> .material-symbols-outlined)");
+    mark?.setAttribute("aria-label", say("home"));
     const search = scope.querySelector("#searchbar");
     if (search) search.setAttribute("aria-label", search.placeholder);
     scope.querySelector("#search-input-command")?.setAttribute("aria-label", say("search_all"));
