@@ -172,4 +172,4 @@ def test_the_paper_speaks_the_clients_language(acacia: Tenant) -> None:
 
     for text in ("Total to pay", "1\u00a0month", "612.345\u00a0kWh", "Energy · ", "11 Feb 2026"):
         assert text in said, text
-    assert "Energia ·" not in said
+    assert "Energia · Board" not in said
