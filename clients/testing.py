@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client as Browser
+from django.utils import translation
 
 from clients.kernel.tenancy import acting_for
 from clients.models import Client, ContactPoint, Membership, Tenant, User
@@ -46,6 +47,13 @@ def make_client(*, tenant: Tenant, phone: str = "", email: str = "", **fields: A
         if value:
             ContactPoint.objects.create(tenant=tenant, client=client, kind=kind, value=value)
     return client
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """Sentences are English, as in the code, where a test does not ask for another language."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture

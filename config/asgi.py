@@ -20,9 +20,11 @@ django_application = get_asgi_application()
 from django.conf import settings  # noqa: E402 - Django must be set up first
 from psycopg.conninfo import make_conninfo  # noqa: E402
 
+from clients.api.live import live_application  # noqa: E402
 from meters.api.lane import PATH, Lane  # noqa: E402
 
 DJANGO_AT_ONCE: Final = 2
+LIVE: Final = "/api/v1/live"
 
 
 def database_url(alias: str) -> str:
@@ -61,6 +63,8 @@ class Edge:
             return
         elif scope["path"].rstrip("/") == PATH:
             await self.lane(scope, receive, send)
+        elif scope["path"].rstrip("/") == LIVE:
+            await live_application(scope, receive, send)
         else:
             async with self._django_turn:
                 await django_application(scope, receive, send)

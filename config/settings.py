@@ -49,7 +49,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000")
-PULSO_FOLDER = env.path("PULSO_FOLDER", default=str(BASE_DIR / ".pulso"))
+PULSO_FOLDER = Path(env.str("PULSO_FOLDER", default=str(BASE_DIR / ".pulso")))
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 
 # Applications
@@ -341,7 +341,7 @@ HTTP_ALLOWED_PRIVATE = env.list("HTTP_ALLOWED_PRIVATE", default=[])
 WHATSAPP_API_URL = env.str("WHATSAPP_API_URL", default="https://graph.facebook.com/v23.0")
 WHATSAPP_SIMULATOR_URL = env.str("WHATSAPP_SIMULATOR_URL", default="http://127.0.0.1:8990")
 # Letters of accounts without a mail server lie here, when EMAIL_URL is empty too.
-MAILBOX_FOLDER = env.str("MAILBOX_FOLDER", default=str(PULSO_FOLDER("mailbox")))
+MAILBOX_FOLDER = env.str("MAILBOX_FOLDER", default=str(PULSO_FOLDER / "mailbox"))
 # The simulated bank (manage.py simulate_pix); its host must be in HTTP_ALLOWED_PRIVATE.
 PIX_SIMULATOR_URL = env.str("PIX_SIMULATOR_URL", default="http://127.0.0.1:8091")
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
@@ -376,6 +376,13 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        # Addresses of outside calls may hold tokens; tasks are told once, by django_structlog.
+        "httpx2": {"level": "WARNING"},
+        "httpcore2": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+    },
 }
 structlog.configure(
     processors=[

@@ -72,3 +72,9 @@ class MeteringPointInUse(DomainError):
 
 class KeyRevoked(DomainError):
     code = "key_revoked"
+
+
+class BadFile(DomainError):
+    """A file cannot be imported; nothing of it is stored."""
+
+    code = "bad_file"

@@ -1,4 +1,4 @@
-"""Every text that pages, scripts and answers may say, found in the sources and in unfold's templates."""
+"""Every text that pages, scripts and answers may say, found in the sources and in unfold."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ KEYWORDS: Final = {
     "gettext": None,
     "gettext_lazy": None,
     "gettext_noop": None,
+    "later": None,
     "ngettext": (1, 2),
     "ngettext_lazy": (1, 2),
     "pgettext": ((1, "c"), 2),

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from billing.models import Decision, HeldInvoice, Invoice, Payment
 from clients.kernel import show, when
@@ -121,7 +121,7 @@ def money(request: HttpRequest, tenant: Tenant) -> list[Figure]:
             share=min(this / expected, 1) if expected else None,
         ),
         Figure(
-            _("Overdue"),
+            pgettext("money", "Overdue"),
             show.money(overdue["cents"] or 0, tenant.currency),
             late_note(overdue),
             late_list(),

@@ -44,9 +44,9 @@ look("paid", "good", "check_circle")
 look("void", "plain", "cancel")
 STATES = (
     ("", pgettext_lazy("invoices", "All")),
-    ("overdue", gettext_lazy("Overdue")),
+    ("overdue", pgettext_lazy("invoices", "Overdue")),
     ("issued", gettext_lazy("To be paid")),
-    ("paid", gettext_lazy("Paid")),
+    ("paid", pgettext_lazy("invoices", "Paid")),
 )
 OVERDUE = gettext_lazy("Overdue")
 

@@ -33,7 +33,7 @@ class ContactPointInline(TabularInline):
     model = ContactPoint
     fields = ("kind", "value", "label", "is_preferred")
     extra = 0
-    min_num = 0
+    hide_title = True
     verbose_name = _("contact")
     verbose_name_plural = _("How to reach them")
 

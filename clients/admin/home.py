@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from clients.kernel import when
+from clients.kernel import show, when
 from clients.kernel.panels import HOME, cards_of, figures_of, timeline_of
 from clients.kernel.work import MOST, notices_now, work_items
 
@@ -60,4 +60,5 @@ def long_date(here: Any) -> str:
         _("Saturday"),
         _("Sunday"),
     ]
-    return f"{names[here.weekday()]}, {when.long_day(here.date())}"
+    name = names[here.weekday()]
+    return f"{name.lower() if show.language() == 'pt' else name}, {when.long_day(here.date())}"

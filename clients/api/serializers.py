@@ -74,7 +74,7 @@ class TenantProfileSerializer(TenantSerializer):
         read_only_fields = ["slug", "status", "trade", "currency", "is_demo", "created_at"]
 
 
-class PersonSerializer(serializers.Serializer[Any]):
+class TeamPersonSerializer(serializers.Serializer[Any]):
     id = PublicIdField()
     email = serializers.EmailField(read_only=True)
     name = serializers.CharField(read_only=True)
@@ -82,7 +82,7 @@ class PersonSerializer(serializers.Serializer[Any]):
 
 class MembershipSerializer(TenantSerializer):
     id = PublicIdField()
-    user = PersonSerializer(read_only=True)
+    user = TeamPersonSerializer(read_only=True)
 
     class Meta:
         model = Membership

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin import ShowFacets
 from django.db.models import Model
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse
@@ -45,6 +46,7 @@ class PulsoAdmin(ModelAdmin):
     list_max_show_all = 50
     list_filter_submit = True
     show_full_result_count = False
+    show_facets = ShowFacets.NEVER
     is_compact = False  # on a phone two lines a row, made of subject, who, due, amount, situation
     list_before_template = "clients/admin/list_cards.html"
     list_after_template = "clients/admin/list_sums.html"
@@ -61,6 +63,11 @@ class PulsoAdmin(ModelAdmin):
             for group in media._js_lists
         ]
         return media
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **how: Any) -> Any:
+        """One way to save."""
+        context |= {"show_save_and_continue": False, "show_save_and_add_another": False}
+        return super().render_change_form(request, context, *args, **how)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -60,8 +60,6 @@ class DetailAdmin(TenantAdmin):
             "page_module": self.page_module,
             "has_timeline": self.has_timeline,
             "entries": timeline_of(self.model, subject) if self.has_timeline else [],
-            "show_save_and_continue": False,
-            "show_save_and_add_another": False,
             **self.page_context(request, subject),
             **(extra_context or {}),
         }

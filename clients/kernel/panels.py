@@ -24,6 +24,7 @@ from clients.kernel.permissions import allows
 from clients.kernel.tenancy import current_actor
 
 HOME: Final = "home"
+STEADY: Final = 0.005
 Place = type | str
 Context = Callable[..., dict[str, Any]]
 Words = Any  # str or a lazy translation; django-stubs types gettext_lazy as its proxy
@@ -59,6 +60,11 @@ class Figure:
     change_note: str = ""
     better: bool | None = None
     share: float | None = None
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether the change is too small to be written."""
+        return self.size < STEADY
 
     @property
     def size(self) -> float:

@@ -81,6 +81,12 @@ def moment(value: datetime, zone: tzinfo | None = None, now: datetime | None = N
     return f"{day(local.date(), today)}, {local:%H:%M}"
 
 
+def brief(value: datetime, now: datetime | None = None) -> str:
+    """`14:05` today, `25 nov` before."""
+    local, today = timezone.localtime(value), timezone.localtime(now).date()
+    return f"{local:%H:%M}" if local.date() == today else day(local.date(), today)
+
+
 def duration(value: timedelta) -> str:
     """`1 h 45 min`, `3 dias`; seconds only below a minute."""
     if value < MINUTE:

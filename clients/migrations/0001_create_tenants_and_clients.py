@@ -341,7 +341,7 @@ class Migration(migrations.Migration):
             for model in ("Membership", "Client", "ContactPoint", "IdempotencyKey", "StoredFile")
         ),
         *(
-            rls.SecureTenantTable(model, grants="SELECT, INSERT")
+            rls.SecureTenantTable(model, grants="SELECT, INSERT", ops_grants="SELECT, INSERT")
             for model in ("MembershipEvent", "ClientEvent", "ContactPointEvent")
         ),
         rls.SecureTenantTable(

@@ -17,7 +17,7 @@ from clients.kernel.chips import chip
 register = template.Library()
 VALUES = {
     show: "energy measure money number percent power volume",
-    when: "ago clock day due duration long_day long_month moment month paper_day weekday",
+    when: "ago brief clock day due duration long_day long_month moment month paper_day weekday",
     people: "document initials masked_document phone whatsapp",
 }
 for module, names in VALUES.items():
@@ -69,6 +69,7 @@ def words() -> SafeString:
         "expected": _("Expected"),
         "failed": _("This could not be loaded. Check the connection and try again."),
         "filters": _("Filters"),
+        "home": _("Home"),
         "light": _("Light"),
         "list": _("List"),
         "live": _("live"),

@@ -18,7 +18,7 @@ from config.processes import free_port, is_free, spawn
 
 GRACE_SECONDS = 8.0  # for a request or a task to finish after Ctrl-C
 # Stand-ins for the outside world: what each is called, its command and its usual port.
-SIMULATORS = {"whatsapp": ("simulate_whatsapp", 8990)}
+SIMULATORS = {"whatsapp": ("simulate_whatsapp", 8990), "pix": ("simulate_pix", 8091)}
 
 
 @dataclass

@@ -9,6 +9,11 @@ from config.bootstrap import ROOT
 
 APPS = ["clients", "meters", "messaging", "billing", "monitoring"]
 
+# Looked at by hand: the linter reads SQL by its words, and these make what they seem to alter.
+JUDGED = {
+    "0002_create_readings": "NOT NULL and DROP stand in the partitioned table's own definition",
+}
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -16,7 +21,9 @@ def main() -> None:
     from django_migration_linter import MigrationLinter
 
     django.setup()
-    linter = MigrationLinter(str(ROOT), database="owner", no_cache=True, include_apps=APPS)
+    linter = MigrationLinter(
+        str(ROOT), database="owner", no_cache=True, include_apps=APPS, ignore_name=JUDGED
+    )
     linter.lint_all_migrations()
     linter.print_summary()
     sys.exit(1 if linter.has_errors else 0)

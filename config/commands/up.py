@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import time
@@ -30,6 +31,7 @@ from config.services import ServiceError
 
 READY_SECONDS = 60.0
 PATH_SECONDS = 300.0
+QUIETLY = {"LOG_LEVEL": "WARNING"}  # for what prints its own line for each step
 # In a container one is root, and the worker would say so each time.
 EXPECTED_WARNINGS = "ignore:You're running the worker with superuser"
 
@@ -113,6 +115,7 @@ def bring_up(
     children.environment |= start_servers(installation, steps) | {
         "PUBLIC_URL": address,
         "PULSO_FOLDER": str(installation.folder),
+        "PROMETHEUS_MULTIPROC_DIR": str(emptied(installation.folder / "metrics")),
         "PYTHONUNBUFFERED": "1",
         "PYTHONWARNINGS": EXPECTED_WARNINGS,
     }
@@ -149,6 +152,13 @@ def start_servers(installation: Installation, steps: Steps) -> dict[str, str]:
     return variables
 
 
+def emptied(folder: Path) -> Path:
+    """The folder with nothing in it: figures of processes that have ended do not count."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
 def whose(server: Any) -> str:
     return f"on port {server.port}" if server else "as given in the environment"
 
@@ -157,7 +167,7 @@ def prepare(children: Children, sign_ins: Path | None) -> None:
     """Migrate, and load the demonstration tenants when their sign-ins are not written yet."""
     program = [sys.executable, "-m", "config.commands.prepare"]
     program += [str(sign_ins)] if sign_ins else []
-    running = spawn(program, env={**os.environ, **children.environment}, cwd=ROOT)
+    running = spawn(program, env={**os.environ, **children.environment, **QUIETLY}, cwd=ROOT)
     if running.wait() != 0:
         raise ServiceError("the tables could not be made; the reason is above.")
 
@@ -191,10 +201,11 @@ def check(children: Children, steps: Steps) -> int:
         wait_for(f"{address}/health/ready", children)
     with steps.step("main path"):
         program = [sys.executable, "manage.py", "demo", "--once"]
-        walked = spawn(program, env={**os.environ, **children.environment}, cwd=ROOT)
+        walked = spawn(program, env={**os.environ, **children.environment, **QUIETLY}, cwd=ROOT)
         wait_until(lambda: walked.poll() is not None, children.is_over, PATH_SECONDS)
         if walked.poll() is None:
             walked.kill()
+            raise Interrupted(children.events.get() if children.is_over() else "it takes too long")
         if status := walked.wait():
             raise ServiceError(f"the main path ended with status {status}.")
     return 0

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as later
+from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import (
@@ -36,7 +36,7 @@ from messaging.services.accounts import (
     webhook_path,
 )
 
-SECURITY = [("starttls", "STARTTLS"), ("tls", "TLS"), ("none", later("None"))]
+SECURITY = [("starttls", "STARTTLS"), ("tls", "TLS"), ("none", gettext_lazy("None"))]
 
 
 def _text(label: Words) -> forms.CharField:
@@ -53,17 +53,20 @@ def _secret(label: Words) -> forms.CharField:
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the stubs only
     """The account with its credentials as fields."""
 
-    host = _text(later("Mail server"))
-    port = _text(later("Port"))
+    host = _text(gettext_lazy("Mail server"))
+    port = _text(gettext_lazy("Port"))
     security = forms.ChoiceField(
-        label=later("Encryption"), choices=SECURITY, required=False, widget=UnfoldAdminSelectWidget
+        label=gettext_lazy("Encryption"),
+        choices=SECURITY,
+        required=False,
+        widget=UnfoldAdminSelectWidget,
     )
-    username = _text(later("User"))
-    password = _secret(later("Password"))
-    phone_number_id = _text(later("Phone number ID"))
-    access_token = _secret(later("Access token"))
-    app_secret = _secret(later("App secret"))
-    verify_token = _secret(later("Verify token"))
+    username = _text(gettext_lazy("User"))
+    password = _secret(gettext_lazy("Password"))
+    phone_number_id = _text(gettext_lazy("Phone number ID"))
+    access_token = _secret(gettext_lazy("Access token"))
+    app_secret = _secret(gettext_lazy("App secret"))
+    verify_token = _secret(gettext_lazy("Verify token"))
 
     class Meta:
         model = ChannelAccount
@@ -96,21 +99,21 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the s
 @office_page(ChannelAccount)
 class ChannelAccountAdmin(TenantAdmin):
     form = AccountForm
-    list_display = ("name", "kind", "situation", "standard")
+    list_display = ("subject", "kind", "situation", "standard")
     readonly_fields = ("webhook",)
     actions_detail = ("resume", "prefer")
     settings_icon = "send"
-    settings_text = later("Through which mail server and WhatsApp number messages leave")
+    settings_text = gettext_lazy("Through which mail server and WhatsApp number messages leave")
     empty_icon = "send"
-    empty_title = later("No account yet")
-    empty_text = later("Messages need an e-mail or a WhatsApp account to leave through.")
+    empty_title = gettext_lazy("No account yet")
+    empty_text = gettext_lazy("Messages need an e-mail or a WhatsApp account to leave through.")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         groups: list[Any] = [(None, {"fields": ["kind", "name", "sender", "is_active"]})]
         kinds = [obj.kind] if obj else list(ChannelKind.values)
         groups += [(ChannelKind(kind).label, {"fields": list(SETTINGS[kind])}) for kind in kinds]
         if obj and obj.kind == ChannelKind.WHATSAPP:
-            groups.append((later("At the provider"), {"fields": ["webhook"]}))
+            groups.append((gettext_lazy("At the provider"), {"fields": ["webhook"]}))
         return groups
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
@@ -126,7 +129,11 @@ class ChannelAccountAdmin(TenantAdmin):
         )
         obj.__dict__.update(opened.__dict__)
 
-    @display(description=later("Situation"))
+    @display(description=gettext_lazy("Account"), ordering="name")
+    def subject(self, account: ChannelAccount) -> str:
+        return account.name
+
+    @display(description=gettext_lazy("Situation"))
     def situation(self, account: ChannelAccount) -> str:
         if not account.is_active:
             return chip("closed", _("Off"))
@@ -136,20 +143,20 @@ class ChannelAccountAdmin(TenantAdmin):
             return chip("info", _("Simulated: nobody is reached"))
         return chip("active", _("Sending"))
 
-    @display(description=later("Used"))
+    @display(description=gettext_lazy("Used"))
     def standard(self, account: ChannelAccount) -> str:
         return chip("active", _("For all messages"), quiet=True) if account.is_default else ""
 
-    @display(description=later("Webhook address"))
+    @display(description=gettext_lazy("Webhook address"))
     def webhook(self, account: ChannelAccount) -> str:
         return settings.PUBLIC_URL.rstrip("/") + webhook_path(account) if account.pk else ""
 
     @verb(
-        later("Send again"),
+        gettext_lazy("Send again"),
         icon="play_circle",
-        title=later("Let this account send again?"),
-        text=later("Messages that wait for it leave within seconds."),
-        submit=later("Send again"),
+        title=gettext_lazy("Let this account send again?"),
+        text=gettext_lazy("Messages that wait for it leave within seconds."),
+        submit=gettext_lazy("Send again"),
         variant=ActionVariant.PRIMARY,
     )
     def resume(self, request: HttpRequest, form: Any, account: ChannelAccount) -> str:
@@ -157,11 +164,11 @@ class ChannelAccountAdmin(TenantAdmin):
         return _("The account sends again.")
 
     @verb(
-        later("Use for all messages"),
+        gettext_lazy("Use for all messages"),
         icon="check_circle",
-        title=later("Send everything through this account?"),
-        text=later("The account used so far stays, for messages that already wait for it."),
-        submit=later("Use for all messages"),
+        title=gettext_lazy("Send everything through this account?"),
+        text=gettext_lazy("The account used so far stays, for messages that already wait for it."),
+        submit=gettext_lazy("Use for all messages"),
     )
     def prefer(self, request: HttpRequest, form: Any, account: ChannelAccount) -> str:
         make_default(account)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from clients.kernel.work import Notice, Verb, WorkItem, notices, work
-from messaging.selectors import resting_accounts, troubled_messages
+from messaging.selectors.messages import resting_accounts, troubled_messages
 
 
 @work("messaging.change_message")

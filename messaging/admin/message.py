@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as later
+from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
@@ -21,7 +21,7 @@ from clients.kernel.panels import Entry, timeline
 from clients.kernel.verbs import verb
 from messaging.admin.looks import ICONS, status_chip
 from messaging.models import Message, MessageStatus
-from messaging.selectors import counts_by_status, explain, last_words
+from messaging.selectors.messages import counts_by_status, explain, last_words
 from messaging.services.kinds import label_of
 from messaging.services.outbox import cancel_message, send_again
 
@@ -30,21 +30,21 @@ ENDED = {MessageStatus.FAILED, MessageStatus.CANCELLED}
 
 @office_page(Message)
 class MessageAdmin(DetailAdmin):
-    list_display = ("person", "about", "channel_", "situation", "why", "written")
+    list_display = ("who", "about", "channel_", "situation", "why", "due")
     list_select_related = ("client",)
     list_filter = [("status", ChoicesDropdownFilter), ("channel", ChoicesDropdownFilter)]
     search_fields = ("client__name", "address", "subject")
-    search_help_text = later("Client, address or subject")
+    search_help_text = gettext_lazy("Client, address or subject")
     date_hierarchy = "created_at"
     head_template = "messaging/admin/message_head.html"
     overview_template = "messaging/admin/message_overview.html"
     fields = ("client", "channel", "address", "subject", "body")
     readonly_fields = fields
     actions_detail = ("again", "cancel")
-    form_title = later("Details")
+    form_title = gettext_lazy("Details")
     empty_icon = "chat"
-    empty_title = later("Messages to your clients will be here")
-    empty_text = later(
+    empty_title = gettext_lazy("Messages to your clients will be here")
+    empty_text = gettext_lazy(
         "An issued invoice, a reminder, a notice: each is kept with what became of it."
     )
 
@@ -68,7 +68,7 @@ class MessageAdmin(DetailAdmin):
 
     def list_cards(self, request: HttpRequest, cl: ChangeList) -> list[Card]:
         whole = cl.get_queryset(request, exclude_parameters=["status__exact"])
-        states = [("", later("All")), *MessageStatus.choices]
+        states = [("", gettext_lazy("All")), *MessageStatus.choices]
         counts = counts_by_status(whole)
         used = [state for state in states if not state[0] or counts.get(state[0])]
         return state_cards(cl, "status__exact", used, counts)
@@ -81,39 +81,39 @@ class MessageAdmin(DetailAdmin):
             "tries": list(subject.tries.all()),
         }
 
-    @display(description=later("To"), header=True, ordering="client__name")
-    def person(self, message: Message) -> list[str]:
+    @display(description=gettext_lazy("To"), header=True, ordering="client__name")
+    def who(self, message: Message) -> list[str]:
         address = (
             people.phone(message.address) if message.address.startswith("+") else message.address
         )
         return [message.client.name, address or "—", people.initials(message.client.name)]
 
-    @display(description=later("About"))
+    @display(description=gettext_lazy("About"))
     def about(self, message: Message) -> str:
         return message.subject or str(label_of(message.kind))
 
-    @display(description=later("Channel"))
+    @display(description=gettext_lazy("Channel"))
     def channel_(self, message: Message) -> str:
         return message.get_channel_display()
 
-    @display(description=later("Situation"), ordering="status")
+    @display(description=gettext_lazy("Situation"), ordering="status")
     def situation(self, message: Message) -> str:
         return status_chip(message)
 
-    @display(description=later("Why"))
+    @display(description=gettext_lazy("Why"))
     def why(self, message: Message) -> str:
         return last_words(message)
 
-    @display(description=later("Written"), ordering="created_at")
-    def written(self, message: Message) -> str:
+    @display(description=gettext_lazy("Written"), ordering="created_at")
+    def due(self, message: Message) -> str:
         return when.ago(message.created_at)
 
     @verb(
-        later("Send again"),
+        gettext_lazy("Send again"),
         icon="send",
-        title=later("Send this message again?"),
-        text=later("It leaves at once, by the way that reaches this client now."),
-        submit=later("Send again"),
+        title=gettext_lazy("Send this message again?"),
+        text=gettext_lazy("It leaves at once, by the way that reaches this client now."),
+        submit=gettext_lazy("Send again"),
         variant=ActionVariant.PRIMARY,
     )
     def again(self, request: HttpRequest, form: Any, message: Message) -> str:
@@ -121,11 +121,11 @@ class MessageAdmin(DetailAdmin):
         return _("The message is on its way.")
 
     @verb(
-        later("Do not send"),
+        gettext_lazy("Do not send"),
         icon="cancel",
-        title=later("Keep this message from leaving?"),
-        text=later("The client will not get it. The message stays here, as cancelled."),
-        submit=later("Do not send"),
+        title=gettext_lazy("Keep this message from leaving?"),
+        text=gettext_lazy("The client will not get it. The message stays here, as cancelled."),
+        submit=gettext_lazy("Do not send"),
     )
     def cancel(self, request: HttpRequest, form: Any, message: Message) -> str:
         cancel_message(message)

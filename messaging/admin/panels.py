@@ -12,7 +12,7 @@ from clients.kernel.panels import Entry, panel, timeline
 from clients.models import Client
 from messaging.admin.looks import ICONS
 from messaging.models import Message
-from messaging.selectors import last_words, messages_of
+from messaging.selectors.messages import last_words, messages_of
 from messaging.services.kinds import label_of
 
 SHOWN = 50

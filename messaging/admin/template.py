@@ -8,7 +8,7 @@ from django import forms
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as later
+from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget
@@ -20,7 +20,7 @@ from messaging.models import Template
 from messaging.services.kinds import all_kinds, kind_of, label_of
 from messaging.services.templates import check_words, save_template, withdraw_template
 
-LANGUAGES = [("pt-br", later("Portuguese")), ("en", later("English"))]
+LANGUAGES = [("pt-br", gettext_lazy("Portuguese")), ("en", gettext_lazy("English"))]
 
 
 class TemplateForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the stubs only
@@ -38,7 +38,9 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the 
         key = self.instance.key or str(self.initial.get("key", ""))
         if key and "body" in self.fields:
             names = ", ".join(f"{{{name}}}" for name in sorted(kind_of(key).examples))
-            self.fields["body"].help_text = later("Can be filled in: %(names)s") % {"names": names}
+            self.fields["body"].help_text = gettext_lazy("Can be filled in: %(names)s") % {
+                "names": names
+            }
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -55,17 +57,19 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the 
 @office_page(Template)
 class TemplateAdmin(TenantAdmin):
     form = TemplateForm
-    list_display = ("kind", "channel", "language", "version")
+    list_display = ("subject", "channel", "language", "version")
     list_filter = ("channel", "language")
     search_fields = ("key", "subject", "body")
-    search_help_text = later("Kind, subject or text")
+    search_help_text = gettext_lazy("Kind, subject or text")
     fields = ("key", "channel", "language", "subject", "body", "provider_name")
     actions_detail = ("withdraw",)
     settings_icon = "chat"
-    settings_text = later("What messages to clients say, by kind, channel and language")
+    settings_text = gettext_lazy("What messages to clients say, by kind, channel and language")
     empty_icon = "chat"
-    empty_title = later("Pulso's own words are in use")
-    empty_text = later("Write your own for any kind of message; take them back whenever you like.")
+    empty_title = gettext_lazy("Pulso's own words are in use")
+    empty_text = gettext_lazy(
+        "Write your own for any kind of message; take them back whenever you like."
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Template]:
         rows: QuerySet[Template] = super().get_queryset(request)
@@ -86,18 +90,18 @@ class TemplateAdmin(TenantAdmin):
         )
         obj.__dict__.update(saved.__dict__)
 
-    @display(description=later("Kind of message"), ordering="key")
-    def kind(self, template: Template) -> str:
+    @display(description=gettext_lazy("Kind of message"), ordering="key")
+    def subject(self, template: Template) -> str:
         return label_of(template.key)
 
     @verb(
-        later("Use Pulso's words"),
+        gettext_lazy("Use Pulso's words"),
         icon="undo",
-        title=later("Take your own words back?"),
-        text=later(
+        title=gettext_lazy("Take your own words back?"),
+        text=gettext_lazy(
             "Messages of this kind use Pulso's words from now on. Yours stay in the history."
         ),
-        submit=later("Use Pulso's words"),
+        submit=gettext_lazy("Use Pulso's words"),
         variant=ActionVariant.DANGER,
     )
     def withdraw(self, request: HttpRequest, form: Any, template: Template) -> HttpResponse:

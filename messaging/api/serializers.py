@@ -17,7 +17,7 @@ from clients.kernel.api_fields import (
 )
 from clients.models import Client
 from messaging.models import ChannelAccount, ChannelKind, Message, Template
-from messaging.selectors import explain
+from messaging.selectors.messages import explain
 from messaging.services.accounts import SECRETS, SETTINGS, is_simulated, webhook_path
 
 

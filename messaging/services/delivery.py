@@ -32,6 +32,7 @@ from messaging.models import (
     Verdict,
 )
 from messaging.models.message import UNDER_WAY, noted
+from messaging.services import figures
 from messaging.services.accounts import as_channel_account, slow_down
 from messaging.services.decisions import Answer, decide
 from messaging.services.refusals import MOST_TRIES, stop, take_refusal
@@ -108,7 +109,7 @@ def _pack(held: Lease) -> Parcel | None:
             decision.wait + timedelta(seconds=random.uniform(0, 2)),  # noqa: S311 - not a secret
             decision.reason,
             attempts=held.attempt - 1,
-            trail=noted(Verdict.WAITS, decision.reason, now),
+            trail=_noted_once(message, decision.reason),
         )
         return None
     if decision.answer is Answer.STOP:
@@ -194,6 +195,7 @@ def _mark_sent(held: Lease, message: Message, result: SendResult) -> None:
         sent_at=Now(),
         trail=noted(Verdict.WENT, "sent", timezone.now(), channel=message.channel),
     ):
+        figures.sent.labels(message.channel).inc()
         message_sent.announce(tenant_id=held.tenant_id, message_id=held.id)
 
 
@@ -227,8 +229,16 @@ def _put_off(held: Lease, message: Message, refusal: SendDeferred) -> None:
         str(refusal),
         status=MessageStatus.QUEUED,
         attempts=held.attempt if counts else held.attempt - 1,
-        trail=noted(Verdict.WAITS, refusal.advice, timezone.now(), code=refusal.provider_code),
+        trail=_noted_once(message, refusal.advice, code=refusal.provider_code),
     )
+
+
+def _noted_once(message: Message, reason: str, **facts: str) -> models.Expression | models.F:
+    """The trail with a line that it waits; waiting on for the same reason adds no other."""
+    last = message.trail[-1] if message.trail else {}
+    if last.get("verdict") == Verdict.WAITS and last.get("reason") == reason:
+        return models.F("trail")
+    return noted(Verdict.WAITS, reason, timezone.now(), **facts)
 
 
 def _pause(advice: Advice, attempt: int) -> timedelta:

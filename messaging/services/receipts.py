@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import connection
+from django.db import connection, models
 from django.utils import timezone
 
 from clients.kernel.leases import Lease, done, lease, lease_one
@@ -151,13 +151,22 @@ def _advance(message: Message, notice: Notice) -> None:
     further = Message.objects.filter(pk=message.pk).behind(RANK[status])
     moved = further.update(
         status=status,
-        due_at=None,
+        due_at=_due_until_the_sender_is_done(),
         provider_id=notice.provider_id,
         trail=noted(Verdict.TOLD, status.value, timezone.now()),
     )
     was_delivered = RANK.get(MessageStatus(message.status), 0) >= RANK[MessageStatus.DELIVERED]
     if moved and RANK[status] >= RANK[MessageStatus.DELIVERED] and not was_delivered:
         message_delivered.announce(tenant_id=message.tenant_id, message_id=message.pk)
+
+
+def _due_until_the_sender_is_done() -> models.Case:
+    """Whoever sends it at this moment ends the row; otherwise it ends here."""
+    return models.Case(
+        models.When(leased_until__isnull=False, then=models.F("due_at")),
+        default=models.Value(None),
+        output_field=models.DateTimeField(),
+    )
 
 
 def _remember_time(message: Message, notice: Notice) -> None:

@@ -19,8 +19,9 @@ from messaging.models import (
     Verdict,
 )
 from messaging.models.message import noted
+from messaging.services import figures
 from messaging.services.accounts import REST, pause_account
-from messaging.services.outbox import PREFERRED, routes_to, take_route
+from messaging.services.routes import Ways
 
 DAY = timedelta(hours=24)
 MOST_TRIES = 8
@@ -60,17 +61,21 @@ def stop(
     code: str = "",
 ) -> None:
     """The end: the message did not go, and the trail says why."""
+    error = f"{reason} {code}".strip()
     fields = {
         "status": status,
         "failed_at": Now(),
         "trail": noted(Verdict.STOPPED, reason, timezone.now(), code=code),
     }
     if held is not None:
-        ended = bury(Message, held, f"{reason} {code}".strip(), **fields)
+        ended = bury(Message, held, error, **fields)
     else:
         rows = Message.objects.filter(pk=message.pk)
-        ended = bool(rows.update(due_at=None, leased_until=None, died_at=Now(), **fields))
+        ended = bool(
+            rows.update(due_at=None, leased_until=None, died_at=Now(), last_error=error, **fields)
+        )
     if ended:
+        figures.failed.labels(message.channel, reason).inc()
         message_failed.announce(tenant_id=message.tenant_id, message_id=message.pk)
 
 
@@ -81,11 +86,12 @@ def _fall_back(message: Message, advice: Advice, code: str, held: Lease | None) 
     tried = {(message.channel, message.address)}
     tried |= set(message.tries.values_list("channel", "address"))
     failed_channel = message.channel
-    for route in routes_to(message.client, list(PREFERRED)):
+    ways = Ways([message.client], [message.kind])
+    for route in ways.to(message.client):
         if (route.account.kind, route.contact_point.value) in tried:
             continue
         try:
-            take_route(message, route)
+            ways.take(message, route)
         except (NoText, TextTooLong):
             continue
         line = noted(

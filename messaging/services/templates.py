@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -15,6 +15,7 @@ from messaging.models import Template
 from messaging.services.kinds import DefaultText, kind_of
 from messaging.services.texts import check_text, fill, variables_in
 
+Wording = tuple[str, str, str]  # kind, channel, language
 FALLBACK_LANGUAGES = ("pt-br", "en")
 
 
@@ -69,21 +70,26 @@ def withdraw_template(template: Template) -> None:
     Template.objects.filter(pk=template.pk).update(is_current=False)
 
 
-def words_for(key: str, channel: str, languages: list[str], values: Mapping[str, str]) -> Words:
+def own_wordings(kinds: Collection[str]) -> dict[Wording, Template]:
+    """The tenant's own words for these kinds, by kind, channel and language."""
+    current = Template.objects.filter(key__in=kinds, is_current=True)
+    return {(each.key, each.channel, each.language): each for each in current}
+
+
+def words_for(
+    key: str,
+    channel: str,
+    languages: Sequence[str],
+    values: Mapping[str, str],
+    own: Mapping[Wording, Template],
+) -> Words:
     """What a message of this kind says on this channel, in the first language that has words.
 
-    The tenant's own words come before ours. Raises NoText.
+    The tenant's `own_wordings` come before ours. Raises NoText.
     """
     kind = kind_of(key)
-    wanted = list(dict.fromkeys([*languages, *FALLBACK_LANGUAGES]))
-    own = {
-        template.language: template
-        for template in Template.objects.filter(
-            key=key, channel=channel, is_current=True, language__in=wanted
-        )
-    }
-    for language in wanted:
-        if template := own.get(language):
+    for language in dict.fromkeys([*languages, *FALLBACK_LANGUAGES]):
+        if template := own.get((key, channel, language)):
             return _filled(template, template.provider_name, language, values)
         if text := kind.texts.get(language):
             approved_name = key if kind.is_approved else ""

@@ -146,7 +146,7 @@ class MeterAdmin(DetailAdmin):
             "client": client_of(subject),
             "state": state,
             "state_name": SITUATIONS[state],
-            "zone_name": zone_name(zone, view.period(zone).start),
+            "zone_name": zone_name(request, zone, view.period(zone).start),
             "view": view,
             "views": [(name, text, name == view.name) for name, text in VIEW_NAMES.items()],
             "drawing": drawing,
@@ -238,8 +238,10 @@ def zone_of(meter: Any) -> ZoneInfo:
     return installed[0].metering_point.site.zone if installed else ZoneInfo("UTC")
 
 
-def zone_name(zone: ZoneInfo, at: datetime) -> str:
-    """`horário de Paris (UTC+1)`, said when it is not the reader's."""
+def zone_name(request: Any, zone: ZoneInfo, at: datetime) -> str:
+    """`horário de Paris (UTC+1)`, said when it is not the company's own."""
+    if zone.key == request.tenant.time_zone:
+        return ""
     offset = zone.utcoffset(at)
     hours = offset.total_seconds() / 3600 if offset else 0
     sign = show.MINUS if hours < 0 else "+"

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+from clients.kernel.live import publish
 from meters.events import readings_stored
 from meters.services.copying import from_us
 from meters.services.ingest import Submission
@@ -66,6 +67,10 @@ def _tell(news: dict[int, _News]) -> None:
     for tenant_id, new in news.items():
         try:
             readings_stored.announce(tenant_id=tenant_id)
-            _ = from_us
+            publish(
+                tenant_id,
+                "meters.readings_stored",
+                {"count": new.readings, "last_at": from_us(new.last_us).isoformat()},
+            )
         except Exception:
             logger.warning("readings not announced", extra={"tenant_id": tenant_id}, exc_info=True)

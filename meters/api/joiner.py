@@ -201,7 +201,7 @@ class _Worker:
             start = end
 
     async def _report_one_by_one(self, connection: AsyncConnection, batch: list[_Waiting]) -> None:
-        """The database refused a row that our checks let through: find whose, and store the rest."""
+        """The database refused a row that our checks let through: find whose; store the rest."""
         for waiting in batch:
             try:
                 for month in waiting.submission.encoded.rows:

@@ -65,9 +65,7 @@ class Lane:
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         try:
-            if scope["method"] != "POST":
-                raise _NotPost(_("Send readings with POST."))
-            body = await self._take(headers, receive)
+            body = await self._take(scope["method"], headers, receive)
         except _Gone:
             return
         except DomainError as error:
@@ -80,8 +78,10 @@ class Lane:
         else:
             await _respond(200, body, send)
 
-    async def _take(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+    async def _take(self, method: str, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         """Everything that happens to a request, in order; the bytes of its answer."""
+        if method != "POST":
+            raise _NotPost(_("Send readings with POST."))
         sender = await self._senders.sender(_secret(headers))
         samples = parse(_inflated(headers, await _body(headers, receive)))
         submission = prepare(sender.tenant_id, sender.meters, samples, now=datetime.now(tz=UTC))

@@ -11,7 +11,7 @@ from meters.models.meter import Meter
 
 @audited(exclude=("secret_sha256", "last_used_at"))
 class DeviceKey(TenantModel, PublicIdModel):
-    """What a device or a gateway shows to send readings. The key itself is seen once, then hashed."""
+    """What a device or a gateway shows to send readings. Seen once, then only its hash is kept."""
 
     name = models.CharField(_("name"), max_length=120)
     prefix = models.CharField(_("begins with"), max_length=16, editable=False)

@@ -37,6 +37,9 @@ class Reading(models.Model):
         base_manager_name = "objects"
         db_table = "meters_reading"
 
+    def __str__(self) -> str:
+        return f"{self.meter_id} {self.measured_at:%Y-%m-%d %H:%M:%S}"
+
 
 class _Real(models.FloatField):  # type: ignore[type-arg]  # not subscriptable when it runs
     """Four bytes: an instrument's instantaneous value has no more digits than that."""

@@ -1,5 +1,7 @@
 """What metering points used in a period, with what it rests on: for whoever bills it."""
 
+# ruff: noqa: E501 - SQL reads better unbroken
+
 from __future__ import annotations
 
 from collections import defaultdict
@@ -22,7 +24,7 @@ HUNDREDTH: Final = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True)
 class MeteredEnergy:
-    """What a metering point used. Energy is rounded once, here; its exact sum is in the evidence."""
+    """What a metering point used. Energy is rounded once, here; the evidence has its exact sum."""
 
     energy_wh: int
     completeness_percent: Decimal
@@ -46,8 +48,10 @@ class _Part:
     estimated: int
     intervals: int
     rules: list[str]
-    first: tuple[datetime | None, int | None]
-    last: tuple[datetime | None, int | None]
+    first_at: datetime | None
+    first_wh: int | None
+    last_at: datetime | None
+    last_wh: int | None
 
 
 def metered_energy(metering_point_ids: Sequence[int], period: Period) -> dict[int, MeteredEnergy]:
@@ -103,7 +107,7 @@ def rule_text(rule: str) -> str:
             "Difference of the meter's register; where readings were missing it was spread evenly."
         ),
         Rule.POWER: _(
-            "Power times time: each sample holds until the next one; the sum is rounded once, to the Wh."
+            "Power times time: each sample holds until the next one; the sum is rounded once."
         ),
         Rule.FLOW: _("Flow times time: each sample holds until the next one."),
         Rule.BY_HAND: _("Some quarter-hours were entered by a person."),
@@ -112,15 +116,14 @@ def rule_text(rule: str) -> str:
 
 
 def _evidence(part: _Part) -> dict[str, Any]:
-    (first_at, first_wh), (last_at, last_wh) = part.first, part.last
     return {
         "serial": part.serial,
         "from": part.starts_at.isoformat(),
         "until": part.ends_at.isoformat(),
-        "first_at": first_at.isoformat() if first_at else None,
-        "first_wh": first_wh,
-        "last_at": last_at.isoformat() if last_at else None,
-        "last_wh": last_wh,
+        "first_at": part.first_at.isoformat() if part.first_at else None,
+        "first_wh": part.first_wh,
+        "last_at": part.last_at.isoformat() if part.last_at else None,
+        "last_wh": part.last_wh,
         "energy_ws": part.import_ws,
     }
 
@@ -205,7 +208,4 @@ def _parts(metering_point_ids: Sequence[int], period: Period) -> list[_Part]:
                 "end": period.end,
             },
         )
-        return [
-            _Part(*row[:11], first=(row[11], row[12]), last=(row[13], row[14]))
-            for row in cursor.fetchall()
-        ]
+        return [_Part(*row) for row in cursor.fetchall()]

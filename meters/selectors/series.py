@@ -92,21 +92,20 @@ def intervals(meter: Meter, period: Period) -> list[Interval]:
     return list(found.order_by("starts_at"))
 
 
-def day_columns(meter: Meter, day: date, zone: ZoneInfo) -> Columns:
-    """The day's samples, those of the day before at the same time of day, gaps and estimates."""
+def day_columns(meter: Meter, day: date, zone: ZoneInfo, now: datetime) -> Columns:
+    """The whole day's samples, those of the day before at the same time of day, gaps, estimates."""
     measure, period = measure_of(meter), day_of(day, zone)
+    yesterday = day_of(day - timedelta(days=1), zone)
     today = samples(meter, period, measure.sample)
-    before = samples(meter, day_of(day - timedelta(days=1), zone), measure.sample)
+    before = samples(meter, yesterday, measure.sample)
     if not today:
         return Columns([], [])
     step = usual_step([at for at, _ in today], meter.sample_seconds)
-    t, v = with_gaps(today, step, measure.scale)
-    shift = int(period.start.timestamp()) - int(
-        day_of(day - timedelta(days=1), zone).start.timestamp()
-    )
+    t, v = on_the_day(today, step, measure.scale, period)
+    shift = int((period.start - yesterday.start).total_seconds())
     prev = aligned(t, before, shift, step, measure.scale) if before else None
-    quarters = intervals(meter, period)
-    return Columns(t, v, prev, marks=[*gaps(t, v, period), *estimates(quarters)])
+    until = int(min(now, period.end).timestamp())
+    return Columns(t, v, prev, [*gaps(t, v, step, until), *estimates(intervals(meter, period))])
 
 
 def usual_step(instants: Sequence[int], fallback: int) -> int:
@@ -115,18 +114,22 @@ def usual_step(instants: Sequence[int], fallback: int) -> int:
     return steps[len(steps) // 2] if steps else fallback
 
 
-def with_gaps(
-    rows: Sequence[tuple[int, float]], step: int, scale: float
+def on_the_day(
+    rows: Sequence[tuple[int, float]], step: int, scale: float, period: Period
 ) -> tuple[list[int], list[float | None]]:
-    """The samples, with a None where more than two steps passed: a line must not cross a gap."""
+    """The samples, and a None for every step without one: a line must not cross a gap."""
     t: list[int] = []
     v: list[float | None] = []
-    for at, value in rows:
-        if t and at - t[-1] > 2 * step:
-            t += [t[-1] + step, at - 1]
-            v += [None, None]
-        t.append(at)
-        v.append(round(value * scale, 3))
+    last = int(period.start.timestamp()) - step
+    for at, value in [*rows, (int(period.end.timestamp()), None)]:
+        if at - last > 2 * step:
+            hole = range(last + step, at, step)
+            t += hole
+            v += [None] * len(hole)
+        if value is not None:
+            t.append(at)
+            v.append(round(value * scale, 3))
+        last = at
     return t, v
 
 
@@ -143,10 +146,18 @@ def aligned(
     return found
 
 
-def gaps(t: Sequence[int], v: Sequence[float | None], period: Period) -> list[Mark]:
-    """The stretches that `with_gaps` opened."""
-    holes = [(a, b) for a, b, x, y in zip(t, t[1:], v, v[1:], strict=False) if x is y is None]
-    return [Mark(start, end, "missing") for start, end in holes]
+def gaps(t: Sequence[int], v: Sequence[float | None], step: int, until: int) -> list[Mark]:
+    """The stretches without a sample, as far as time has come."""
+    marks: list[Mark] = []
+    for at, value in zip(t, v, strict=True):
+        if value is not None or at >= until:
+            continue
+        end = min(at + step, until)
+        if marks and marks[-1].end == at:
+            marks[-1] = Mark(marks[-1].start, end, "missing")
+        else:
+            marks.append(Mark(at, end, "missing"))
+    return [mark for mark in marks if mark.end - mark.start > 2 * step]
 
 
 def estimates(quarters: Sequence[Interval]) -> list[Mark]:

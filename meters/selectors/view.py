@@ -110,7 +110,11 @@ class Drawing:
             "peak": {"x": self.summary.peak_at, "y": self.summary.peak}
             if self.summary.peak_at
             else None,
-            "heat": {"rows": self.heat, "names": [bar.name for bar in self.bars]}
+            "heat": {
+                "rows": self.heat,
+                "names": [bar.name for bar in self.bars],
+                "begun": self.begun,
+            }
             if self.heat
             else None,
             **({"columns": self.columns.as_json()} if self.columns else {}),
@@ -142,7 +146,7 @@ def draw(meter: Meter, view: View, zone: ZoneInfo, now: datetime) -> Drawing:
     """Everything for one view of a meter."""
     measure = series.measure_of(meter)
     if view.name == "day":
-        columns = series.day_columns(meter, view.on, zone)
+        columns = series.day_columns(meter, view.on, zone, now)
         bars = series.hour_bars(meter, view.on, zone)
         summary = series.summary_of_day(meter, view.on, zone, columns, now)
         return Drawing(view, measure, columns, bars, summary, None, begun_by(view, bars, zone, now))

@@ -24,14 +24,13 @@ from meters.errors import StorageUnavailable, Unprocessable
 from meters.events import readings_stored
 from meters.models.quantities import QUANTITIES
 from meters.services.copying import (
-    EPOCH,
     Encoded,
     copy_readings,
     encode,
     from_us,
     stream,
 )
-from meters.services.samples import COLUMNS, MICROSECOND, Samples
+from meters.services.samples import COLUMNS, EPOCH, MICROSECOND, Samples
 
 OLDEST: Final = timedelta(days=5 * 365 + 1)
 NEWEST: Final = timedelta(hours=1)
@@ -234,9 +233,10 @@ def _store(submission: Submission) -> list[str] | None:
             return None
         rows = as_rows(submission.tenant_id, submission.meter_ids, submission.samples)
         outcomes: list[str] = []
-        for report in in_reports(rows):
-            cursor.execute(STORE_OR_REPORT, [report])
-            outcomes += [outcome for _item, outcome in sorted(cursor.fetchall())]
+        with transaction.atomic(using=INGEST):
+            for report in in_reports(rows):
+                cursor.execute(STORE_OR_REPORT, [report])
+                outcomes += [outcome for _item, outcome in sorted(cursor.fetchall())]
         return outcomes
 
 

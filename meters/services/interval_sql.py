@@ -4,6 +4,8 @@ Instants are Unix seconds (float8) and quarter-hours are their number since 1970
 arithmetic on them is several times cheaper than on timestamps.
 """
 
+# ruff: noqa: E501 - SQL reads better unbroken
+
 from __future__ import annotations
 
 from typing import Final

@@ -77,7 +77,7 @@ def recompute_all_touched(tenant_id: int) -> int:
 
 
 def recompute_period(meter: Meter, period: Period) -> None:
-    """Compute a stretch of a meter again, for example after its zone or its cadence was corrected."""
+    """Compute a stretch of a meter again, for example after its cadence was corrected."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql.LOCK_METERS, [[meter.pk]])
         _compute([Run(meter.pk, period.start, period.end)])

@@ -66,7 +66,7 @@ def rotate_key(key: DeviceKey, *, now: datetime, overlap: timedelta = OVERLAP) -
 
 
 def revoke_key(key: DeviceKey, *, now: datetime) -> None:
-    """Refuse the key from now on; devices that use it stop within two seconds. Safe to call twice."""
+    """Refuse the key from now on; its devices stop within two seconds. Safe to call twice."""
     still_valid = DeviceKey.objects.filter(pk=key.pk, revoked_at__isnull=True)
     if still_valid.update(revoked_at=now):
         key.revoked_at = now

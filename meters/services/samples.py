@@ -59,9 +59,10 @@ Sample: Final = _schema(
         ("extra", _Extra | None, None),
     ],
 )
-_Envelope: Final = _schema("_Envelope", [("readings", list[Sample])])
+_ROWS: Any = list[Sample]  # type: ignore[valid-type]  # a type made while loading
+_Envelope: Final = _schema("_Envelope", [("readings", _ROWS)])
 _one: Final = msgspec.json.Decoder(Sample)
-_many: Final = msgspec.json.Decoder(list[Sample])
+_many: Final = msgspec.json.Decoder(_ROWS)
 _envelope: Final = msgspec.json.Decoder(_Envelope)
 _OPENS_ENVELOPE: Final = re.compile(rb'\s*\{\s*"readings"\s*:')
 _FIRST_OBJECT: Final = re.compile(rb'\s*(\{\s*"readings"\s*:)?\s*\[\s*\{([^{}]*)\}')
@@ -120,7 +121,7 @@ def parse(body: bytes) -> Samples:
 def samples_of(rows: Iterable[dict[str, Any]]) -> Samples:
     """The same checks for rows that do not come as JSON: imports and drivers."""
     try:
-        found = msgspec.convert(list(rows), list[Sample])
+        found = msgspec.convert(list(rows), _ROWS)
     except msgspec.ValidationError as error:
         raise _explained(str(error)) from error
     return _by_column(found)[0]
@@ -150,7 +151,7 @@ def _shape(names: tuple[bytes, ...], is_wrapped: bool) -> _Shape | None:
     fields: list[Any] = [("measured_at", _MEASURED_AT)]
     fields += [("meter", _METER)] if "meter" in said else []
     fields += [(q.name, _kind(q)) for q in QUANTITIES if q.name in said]
-    rows = list[_schema("Row", fields)]  # type: ignore[misc]  # a type made while running
+    rows: Any = list[_schema("Row", fields)]  # type: ignore[misc]  # a type made while running
     wanted = _schema("Rows", [("readings", rows)]) if is_wrapped else rows
     getters = tuple(attrgetter(name) if name in said else None for name in COLUMNS)
     return _Shape(
@@ -294,9 +295,7 @@ def _explained(message: str) -> BadReadings:
         )
     if field == "measured_at":
         return Unprocessable(
-            _(
-                "Item %(item)s: “measured_at” must be like 2026-01-31T23:59:00-03:00, with its offset."
-            ),
+            _("Item %(item)s: “measured_at” must be like 2026-01-31T23:59:00-03:00, with offset."),
             code="invalid_time",
             item=item,
         )

@@ -85,7 +85,7 @@ def audit_page(request: HttpRequest) -> HttpResponse:
     found: Any = request  # the middleware adds the tenant
     form = AuditFilter(request.GET)
     entries = audit_entries(form.question(found.tenant, request.GET.get("after", "")), PAGE + 1)
-    asked = {name: text for name, text in request.GET.items() if name in form.fields and text}
+    asked = {name: str(text) for name, text in request.GET.items() if name in form.fields and text}
     more = entries[PAGE - 1].position.sealed() if len(entries) > PAGE else ""
     context = {
         **tenant_site.each_context(request),

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from clients.kernel import when
 from clients.kernel.chips import look
 from clients.kernel.sites import tenant_site
-from clients.kernel.work import Notice, notices
+from clients.kernel.work import Notice, Verb, WorkItem, notices, work
 from monitoring.selectors.health import Check, checks, due_ages, job_ages, status_of
 
 PERMISSION: Final = "clients.change_client"
@@ -78,6 +78,23 @@ def health_notices(now: datetime) -> Iterable[Notice]:
     well = sum(check.ok for check in found)
     text = _("%(well)d of %(all)d services are well") % {"well": well, "all": len(found)}
     yield Notice(text, "good", link)
+
+
+@work(PERMISSION)
+def late_work(now: datetime) -> Iterable[WorkItem]:
+    """A scheduler that stopped, or work that nobody takes: somebody has to look."""
+    found = {check.name: check for check in recent_checks() if not check.ok}
+    late = [found[name] for name in ("scheduler", "due_rows") if name in found]
+    if late:
+        yield WorkItem(
+            slug="late-work",
+            severity="critical",
+            icon="ecg_heart",
+            title=_("Messages, payments and readings may be waiting"),
+            detail=late[0].sentence,
+            since=now,
+            verb=Verb(_("See system health"), reverse("admin:health")),
+        )
 
 
 def recent_checks() -> list[Check]:

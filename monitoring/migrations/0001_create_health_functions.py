@@ -4,7 +4,12 @@ from clients.kernel import rls
 
 
 class Migration(migrations.Migration):
-    dependencies = [("clients", "0002_grant_tables_of_packages")]
+    dependencies = [
+        ("clients", "0002_grant_tables_of_packages"),
+        ("meters", "0002_create_readings"),
+        ("messaging", "0001_create_outbox"),
+        ("billing", "0001_create_billing"),
+    ]
     operations = [
         # Any table with due work is found by its columns, so a later app needs nothing here.
         rls.DefinerFunction(
@@ -54,6 +59,19 @@ class Migration(migrations.Migration):
             "business_figures",
             "",
             "TABLE (name text, state text, value bigint)",
-            "SELECT 'clients', status::text, count(*) FROM clients_client GROUP BY status",
+            """
+            SELECT 'clients', status::text, count(*) FROM clients_client GROUP BY status
+            UNION ALL
+            SELECT 'meters', CASE WHEN is_active THEN 'active' ELSE 'idle' END, count(*)
+            FROM meters_meter GROUP BY is_active
+            UNION ALL
+            SELECT 'invoices', status, count(*) FROM billing_invoice GROUP BY status
+            UNION ALL
+            SELECT 'held_invoices', decision, count(*) FROM billing_heldinvoice GROUP BY decision
+            UNION ALL
+            SELECT 'payments', method, count(*) FROM billing_payment GROUP BY method
+            UNION ALL
+            SELECT 'messages', status, count(*) FROM messaging_message GROUP BY status
+            """,
         ),
     ]

@@ -23,6 +23,11 @@ class BusinessFigure:
 
 ABOUT: Final = {
     "clients": "Clients of all companies, by state.",
+    "meters": "Meters of all companies, by state.",
+    "invoices": "Invoices of all companies, by state.",
+    "held_invoices": "Invoices that waited for a decision, by decision.",
+    "payments": "Payments of all companies, by how they came.",
+    "messages": "Messages of all companies, by state.",
 }
 _known: tuple[float, list[BusinessFigure]] = (float("-inf"), [])
 

@@ -184,8 +184,10 @@ def device_key(house: Walk, tenant: Tenant, *, fresh: bool) -> str:
 def wait_for_intervals(house: Walk, tenants: Sequence[Tenant]) -> None:
     """Until workers have computed everything that the readings touched."""
     with house.step("intervals") as said:
-        for tenant in tenants:
-            until(lambda tenant=tenant: not touched(tenant), "a worker to compute the intervals")
+        until(
+            lambda: not any(touched(tenant) for tenant in tenants),
+            "a worker to compute the intervals",
+        )
         said.append("15-minute intervals and day totals are computed")
 
 

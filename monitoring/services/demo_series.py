@@ -93,7 +93,7 @@ def solar(meter: str, zone: ZoneInfo, began: date) -> Series:
     rows = [
         {
             "measured_at": moved(line["measured_on"], weeks, zone),
-            "power_w": round(float(line["ac_power"]) * 1000, 4),
+            "power_w": float(line["ac_power"]),
         }
         for line in lines_of("pv_ac_power_15min.csv")
         if line["ac_power"]

@@ -20,7 +20,7 @@ LATIN: Final = (
     "U+2030,U+20AC,U+2122,U+2190-2193,U+2212,U+25B2,U+25BC,U+2713"
 )
 FEATURES: Final = "kern,liga,calt,tnum,ccmp,locl,mark,mkmk,case,zero"
-SOURCES: Final = {".html", ".py", ".js"}
+SOURCES: Final = {".html", ".py", ".js", ".css"}
 
 
 def words_in(folder: Path) -> set[str]:

@@ -49,11 +49,30 @@
     for (const item of scope.querySelectorAll("#main ul.flex > li.\\*\\:mb-0\\!")) item.setAttribute("role", "status");
     for (const link of scope.querySelectorAll("a.addlink")) if (!link.getAttribute("aria-label")) link.setAttribute("aria-label", link.title || say("add"));
     for (const button of scope.querySelectorAll("#command-submit,#searchbar-submit")) button.setAttribute("aria-label", say("search"));
+    const mark = scope.querySelector("#nav-sidebar-inner > div:first-child a:has(> .material-symbols-outlined)");
+    mark?.setAttribute("aria-label", say("home"));
     const search = scope.querySelector("#searchbar");
     if (search) search.setAttribute("aria-label", search.placeholder);
     scope.querySelector("#search-input-command")?.setAttribute("aria-label", say("search_all"));
     for (const link of scope.querySelectorAll("#nav-sidebar-apps a.active")) link.setAttribute("aria-current", "page");
     for (const cell of scope.querySelectorAll("#result_list thead th.sorted")) cell.setAttribute("aria-sort", cell.matches(".descending") ? "descending" : "ascending");
+    // Fields in a table are named by their column.
+    for (const cell of scope.querySelectorAll("table td")) {
+      for (const field of cell.querySelectorAll("input:not([type=hidden]):not([aria-label]),select:not([aria-label]),textarea:not([aria-label])")) {
+        if (field.labels?.length) continue;
+        const head = cell.closest("table").tHead?.rows[0]?.cells[cell.cellIndex];
+        const name = cell.dataset.label || head?.textContent.trim();
+        if (name) field.setAttribute("aria-label", name);
+      }
+    }
+    for (const head of scope.querySelectorAll("table thead th")) {
+      if (!head.textContent.trim() && !head.querySelector("input,svg")) head.setAttribute("aria-label", say("more"));
+    }
+    for (const chosen of scope.querySelectorAll(".select2-selection")) {
+      const field = chosen.closest(".select2")?.previousElementSibling;
+      const name = field?.labels?.[0]?.textContent.trim() || field?.getAttribute("aria-label") || say("open");
+      for (const part of [chosen, ...chosen.querySelectorAll("[role=textbox]")]) part.setAttribute("aria-label", name);
+    }
     scope.querySelectorAll(".simplebar-content-wrapper").forEach((box, index) => {
       const name = box.closest("#nav-sidebar-apps") ? "menu_items" : box.closest("#changelist-filter") ? "filters" : box.querySelector("#result_list") ? "list" : null;
       box.setAttribute("aria-label", name ? say(name) : `${say("area")} ${index + 1}`);
@@ -90,6 +109,7 @@
   function landmarks() {
     const main = document.getElementById("main");
     if (main) { main.setAttribute("role", "main"); main.tabIndex = -1; }
+    if (!document.getElementById("content")) return;
     const skip = document.createElement("a");
     Object.assign(skip, { href: "#content", className: "p-skip", textContent: say("skip") });
     document.body.prepend(skip);

@@ -72,7 +72,7 @@ function optionsOf(box, given, width) {
     stroke: () => css("--p-faint"), font: "12px Inter, system-ui, sans-serif", ticks: { show: false },
     grid: { stroke: () => css("--p-line-soft"), width: 1 },
   };
-  const bars = series.some((s) => s.bars), color = series.at(-1).color;
+  const bars = series.some((s) => s.bars), color = (series.find((s) => s.bars) ?? series.at(-1)).color;
   const date = zone ? (ts) => uPlot.tzDate(new Date(ts * 1e3), zone) : undefined;
   return {
     width, height, padding: [14, 8, 0, 0], tzDate: date,

@@ -20,7 +20,7 @@ function word(text, className = "") {
 }
 
 /** `rows` holds 24 rows of one value (or null) per day; `names` the days' short names. */
-export function heatMap(box, { rows, names, format, label }) {
+export function heatMap(box, { rows, names, begun = names.length, format, label }) {
   const known = rows.flat().filter((v) => v !== null), most = Math.max(...known, 0);
   const scale = document.createElement("div");
   scale.className = "p-scale";
@@ -34,7 +34,10 @@ export function heatMap(box, { rows, names, format, label }) {
     box.replaceChildren();
     rows.forEach((row, hour) => {
       box.append(word(hour % 3 ? "" : `${String(hour).padStart(2, "0")}h`, "p-heat-hour"));
-      row.forEach((v, i) => box.append(cell(shade(v), `${names[i]}, ${hour}h: ${v === null ? say("no_data") : format(v)}`)));
+      row.forEach((v, i) => {
+        const isFuture = i >= begun || (i === begun - 1 && v === null);
+        box.append(isFuture && v === null ? word("") : cell(shade(v), `${names[i]}, ${hour}h: ${v === null ? say("no_data") : format(v)}`));
+      });
     });
     box.append(word(""));
     names.forEach((name, i) => box.append(word(i % 5 ? "" : name.split(/\s/)[0], "p-heat-day")));

@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from pytest_django import Settings
 
+from clients.kernel.invariants import INVARIANTS, check_all
 from clients.kernel.leases import Lease, lease_one
 from clients.kernel.tenancy import acting_for
 from clients.models import Client, ClientStatus, Tenant
@@ -32,6 +33,7 @@ from messaging.models import (
     MessageStatus,
     Suppression,
 )
+from messaging.selectors import invariants
 from messaging.services import delivery
 from messaging.services.accounts import change_account, resume_account
 from messaging.services.delivery import deliver, deliver_due, deliver_one
@@ -288,6 +290,18 @@ def test_secrets_and_addresses_stay_out_of_the_log(
     assert "SIM." not in caplog.text
 
 
+def test_waiting_on_for_the_same_reason_is_noted_once(
+    acacia: Tenant, simulator: WhatsAppSimulator
+) -> None:
+    message = by_whatsapp(acacia, simulator, "1056")
+
+    for _ in range(3):
+        send(message)
+
+    assert reasons(message) == ["queued", "pace_person"]
+    assert message.attempts == 0
+
+
 @pytest.mark.commits
 def test_one_poisoned_message_does_not_hold_up_the_others(
     tenants: dict[str, Tenant], settings: Settings, monkeypatch: pytest.MonkeyPatch
@@ -340,6 +354,8 @@ def test_two_workers_share_the_messages(tenants: dict[str, Tenant], settings: Se
     assert len(letters(settings)) == 30
 
 
+assert invariants  # its rules are registered on import
+RULES = [rule for rule in INVARIANTS if rule.code in {"I4", "I12"}]
 WORKER = """
 import os, sys, django
 django.setup()
@@ -389,6 +405,7 @@ def test_killed_workers_lose_nothing_and_repeat_nothing(
     with acting_for(tenant.pk):
         statuses = Counter(Message.objects.values_list("status", flat=True))
     effects = Counter(taken.key for taken in simulator.journal)
+    assert [finding.rows for finding in check_all(frozenset({"I4", "I12"}))] == [[]] * len(RULES)
     assert statuses == {"sent": 9, "uncertain": 3}
     assert effects == dict.fromkeys(keys, 1)
 

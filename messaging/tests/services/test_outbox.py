@@ -4,13 +4,20 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from clients.testing import make_client
 from messaging.errors import MessageGone, UnknownMessageKind
 from messaging.models import ChannelKind, Message, MessageStatus, Suppression
-from messaging.services.outbox import cancel_message, queue_message, send_text
+from messaging.services.outbox import (
+    Draft,
+    cancel_message,
+    queue_message,
+    queue_messages,
+    send_text,
+)
 from messaging.services.templates import save_template
 from messaging.testing import GREETING, make_channel_account, make_message
 
@@ -145,3 +152,19 @@ def test_a_message_that_left_cannot_be_cancelled(acacia: Tenant) -> None:
         cancel_message(message)
 
     assert Message.objects.get().status == MessageStatus.SENT
+
+
+def test_many_messages_take_as_many_queries_as_few(
+    acacia: Tenant, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    make_channel_account(tenant=acacia)
+    clients = [make_client(tenant=acacia, email=f"p{n}@example.com") for n in range(30)]
+    drafts = [Draft(each, GREETING.key, {"day": "sexta"}, f"many:{each.pk}") for each in clients]
+
+    with django_assert_num_queries(9):
+        first = queue_messages([*drafts, drafts[0]])
+    again = queue_messages(drafts)
+
+    assert again == first[:30]
+    assert first[30] == first[0]
+    assert Message.objects.count() == 30

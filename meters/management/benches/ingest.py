@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from typing import Any, Final
 
 import psycopg
 
-from meters.management.benches.load import bodies
+from meters.management.benches._load import bodies
 from meters.services.copying import copy_readings, encode, stream
 from meters.services.samples import parse
 
@@ -35,15 +36,37 @@ PLAN: Final = {1: (64, 400), 100: (16, 300), 500: (8, 120), 2000: (8, 40)}
 ROOT: Final = Path(__file__).resolve().parents[3]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Bench:
     """Running servers, and where to find them."""
 
     environment: dict[str, str]
     superuser_url: str
     ingest_url: str
+    postgres: Any  # config.services.Postgres; config is not imported from below
     port: int
     edge: subprocess.Popen[bytes]
+
+    def kill_edge(self) -> None:
+        """End the edge's processes as kill -9 does."""
+        _kill(self.edge)
+
+    def restart_edge(self) -> None:
+        """Have an edge again, at the same address."""
+        self.edge = start_edge(self.environment, self.port)
+
+    def kill_postgres(self) -> None:
+        """End all of the database's processes as kill -9 does."""
+        _kill(self.postgres.process)
+
+    def restart_postgres(self) -> None:
+        """Have the database again: it recovers from its log."""
+        self.postgres.start()
+
+
+def run() -> dict[str, Any]:
+    """For `manage.py bench ingest`."""
+    return measure()
 
 
 def measure(rounds: int = 1) -> dict[str, Any]:
@@ -107,17 +130,23 @@ def servers() -> Iterator[Bench]:
         superuser_url = postgres.superuser_url("bench")
         _prepare(superuser_url)
         port = services.free_port()
-        edge = start_edge(services, environment, port)
+        edge = start_edge(environment, port)
+        bench = Bench(environment, superuser_url, urls["ingest"], postgres, port, edge)
         try:
-            yield Bench(environment, superuser_url, urls["ingest"], port, edge)
+            yield bench
         finally:
-            edge.terminate()
-            edge.wait(15)
+            bench.edge.terminate()
+            bench.edge.wait(15)
 
 
-def start_edge(services: Any, environment: dict[str, str], port: int) -> subprocess.Popen[bytes]:
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)  # it leads a session that we started
+    process.wait(10)
+
+
+def start_edge(environment: dict[str, str], port: int) -> subprocess.Popen[bytes]:
     """One granian process that serves the edge; returns when it listens."""
-    edge: subprocess.Popen[bytes] = services.spawn(
+    edge: subprocess.Popen[bytes] = import_module("config.services").spawn(
         [
             *(sys.executable, "-m", "granian", "config.asgi:application"),
             *("--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)),
@@ -173,7 +202,7 @@ def load(
     """What the load generator saw."""
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "meters.management.benches.load"),
+            *(sys.executable, "-m", "meters.management.benches._load"),
             *("--port", str(bench.port), "--key", KEY, "--connections", str(connections)),
             *("--rows", str(rows), "--requests", str(requests), "--start", start.isoformat()),
         ],

@@ -18,7 +18,7 @@ const where = (items, test) => numbered(items).filter((index) => test(items[inde
 /** Hours or days about which nothing, or not all, is known, joined where they are neighbours. */
 function holes(bars) {
   const marks = [];
-  for (const index of where(bars.slice(0, data.growing ?? data.begun), (bar) => bar.known < 0.999)) {
+  for (const index of where(bars.slice(0, data.growing ?? data.begun), (bar) => bar.known < 0.9)) {
     const last = marks.at(-1);
     if (last && last.end === index - 0.5) last.end = index + 0.5;
     else marks.push({ start: index - 0.5, end: index + 0.5, kind: "missing", label: "" });

@@ -337,7 +337,7 @@ def test_refusals_speak_the_sender_language(door: Door, key: str) -> None:
     with override("pt-br"):
         _status, said = door.post(b"{", key, accept_language="pt-BR,pt;q=0.9")
 
-    assert said["detail"].startswith("O corpo não é JSON")
+    assert said["detail"].startswith("O conteúdo não é JSON")
 
 
 ONE = b'{"measured_at":"%s","meter":"AA:01",%s}'

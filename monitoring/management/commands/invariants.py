@@ -3,11 +3,11 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils.module_loading import module_has_submodule
 
 from clients.kernel.invariants import INVARIANTS, Finding, check_all
 from clients.kernel.tenancy import NoTenant
@@ -50,12 +50,10 @@ class Command(BaseCommand):
 
 
 def load_rules() -> None:
-    """Import every app's `selectors/invariants.py`, so that its rules are known."""
+    """Import every app's `selectors/…invariants.py`, so that their rules are known."""
     for app in apps.get_app_configs():
-        if module_has_submodule(app.module, "selectors"):
-            selectors = importlib.import_module(f"{app.name}.selectors")
-            if module_has_submodule(selectors, "invariants"):
-                importlib.import_module(f"{app.name}.selectors.invariants")
+        for file in sorted((Path(app.path) / "selectors").glob("*invariants.py")):
+            importlib.import_module(f"{app.name}.selectors.{file.stem}")
 
 
 def as_json(findings: list[Finding]) -> dict[str, Any]:

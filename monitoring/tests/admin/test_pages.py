@@ -3,11 +3,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from clients.kernel.attribution import because
-from clients.kernel.tenancy import acting_for
+from clients.kernel.tenancy import Actor, acting_as, acting_for
+from clients.kernel.work import work_items
 from clients.models import Client, Tenant
 from clients.testing import make_client, sign_in
+from monitoring.admin import health
 
 
 def test_the_health_page_says_what_each_check_saw(acacia: Tenant) -> None:
@@ -62,3 +65,10 @@ def test_a_wrong_filter_is_no_error(acacia: Tenant) -> None:
         browser = sign_in(acacia)
     response = browser.get("/admin/audit/?model=x&user=y&since=z&after=nonsense")
     assert response.status_code == 200
+
+
+def test_a_silent_scheduler_needs_somebody(acacia: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_seen", (float("-inf"), []))
+    with acting_as(Actor(1, "operator", "Otávio")):
+        [item] = [item for item in work_items(timezone.now()) if item.slug == "late-work"]
+    assert (item.severity, item.verb.link) == ("critical", "/admin/health/")

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as later
+from django.utils.translation import gettext_lazy
 
 from clients.models import Client
 from messaging.models import ChannelAccount, ChannelKind, Message, MessageStatus
@@ -17,32 +17,32 @@ RECENT = timedelta(days=7)
 
 # Every reason that the decision trail may name, as a sentence.
 REASONS: dict[str, Any] = {
-    "queued": later("Written, waits to leave"),
-    "sent": later("The provider took it"),
-    "delivered": later("Delivered"),
-    "read": later("Read"),
-    "cancelled": later("Cancelled before it left"),
-    "sent_again": later("Sent again by an operator"),
-    "no_route": later("Not sent: there is no address, or no account for a channel"),
-    "no_text": later("Not sent: nobody wrote words for it in this language"),
-    "text_too_long": later("Not sent: the text is too long for its channel"),
-    "no_account": later("Not sent: the account was closed"),
-    "expired": later("Not sent: it was too late to be of use"),
-    "client_closed": later("Not sent: the client has left"),
-    "suppressed": later("Not sent: this address gets nothing more on this channel"),
-    "account_paused": later("Waits: the account rests"),
-    "no_answer": later("The provider did not answer; its receipt is awaited"),
-    "gave_up": later("Not sent: the provider could not be reached in many tries"),
-    "pace": later("Waits: the provider asks for a slower pace"),
-    "pace_person": later("Waits: too many messages to this person at once"),
-    "retry": later("Waits: a passing fault at the provider"),
-    "retry_later": later("Waits: the provider is preparing the template"),
-    "tomorrow": later("Waits a day: this person had enough messages today"),
-    "fall_back": later("Not deliverable on this channel"),
-    "suppress": later("This person asked for no more messages here"),
-    "pause_account": later("The provider refuses the account; check its credentials"),
-    "pause_template": later("The provider does not accept the template"),
-    "fix": later("The provider refuses the message"),
+    "queued": gettext_lazy("Written, waits to leave"),
+    "sent": gettext_lazy("The provider took it"),
+    "delivered": gettext_lazy("Delivered"),
+    "read": gettext_lazy("Read"),
+    "cancelled": gettext_lazy("Cancelled before it left"),
+    "sent_again": gettext_lazy("Sent again by an operator"),
+    "no_route": gettext_lazy("Not sent: there is no address, or no account for a channel"),
+    "no_text": gettext_lazy("Not sent: nobody wrote words for it in this language"),
+    "text_too_long": gettext_lazy("Not sent: the text is too long for its channel"),
+    "no_account": gettext_lazy("Not sent: the account was closed"),
+    "expired": gettext_lazy("Not sent: it was too late to be of use"),
+    "client_closed": gettext_lazy("Not sent: the client has left"),
+    "suppressed": gettext_lazy("Not sent: this address gets nothing more on this channel"),
+    "account_paused": gettext_lazy("Waits: the account rests"),
+    "no_answer": gettext_lazy("The provider did not answer; its receipt is awaited"),
+    "gave_up": gettext_lazy("Not sent: the provider could not be reached in many tries"),
+    "pace": gettext_lazy("Waits: the provider asks for a slower pace"),
+    "pace_person": gettext_lazy("Waits: too many messages to this person at once"),
+    "retry": gettext_lazy("Waits: a passing fault at the provider"),
+    "retry_later": gettext_lazy("Waits: the provider is preparing the template"),
+    "tomorrow": gettext_lazy("Waits a day: this person had enough messages today"),
+    "fall_back": gettext_lazy("Not deliverable on this channel"),
+    "suppress": gettext_lazy("This person asked for no more messages here"),
+    "pause_account": gettext_lazy("The provider refuses the account; check its credentials"),
+    "pause_template": gettext_lazy("The provider does not accept the template"),
+    "fix": gettext_lazy("The provider refuses the message"),
 }
 
 

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from clients.kernel.api_fields import (
+    PublicIdField,
+    PublicKeyField,
+    StrictChoice,
+    StrictInstant,
+    StrictInteger,
+    StrictSerializer,
+    StrictText,
+    TenantSerializer,
+)
+from clients.models import Client
+from meters.models import DeviceKey, Installation, Meter, MeteringPoint, Site
+from meters.models.quantities import NAMES
+
+LARGEST_REGISTER = 10**15
+LONGEST_PERIOD = timedelta(days=5 * 366)
+
+
+class SiteSerializer(TenantSerializer):
+    id = PublicIdField()
+    client = PublicKeyField(Client)
+
+    class Meta:
+        model = Site
+        fields = ["id", "client", "name", "time_zone", "address", "city", "created_at"]
+        read_only_fields = ["created_at"]
+
+
+class MeteringPointSerializer(TenantSerializer):
+    id = PublicIdField()
+    site = PublicKeyField(Site)
+
+    class Meta:
+        model = MeteringPoint
+        fields = ["id", "site", "name", "kind", "created_at"]
+        read_only_fields = ["created_at"]
+
+
+class MeterSerializer(TenantSerializer):
+    id = PublicIdField()
+
+    class Meta:
+        model = Meter
+        fields = [
+            "id",
+            "serial",
+            "model",
+            "kind",
+            "digits",
+            "sample_seconds",
+            "is_active",
+            "created_at",
+        ]
+        read_only_fields = ["created_at"]
+
+
+class InstallationSerializer(TenantSerializer):
+    id = PublicIdField()
+    meter = PublicKeyField(read_only=True)
+    metering_point = PublicKeyField(read_only=True)
+
+    class Meta:
+        model = Installation
+        fields = [
+            "id",
+            "meter",
+            "metering_point",
+            "starts_at",
+            "ends_at",
+            "start_register",
+            "end_register",
+        ]
+
+
+def register_field() -> StrictInteger:
+    return StrictInteger(
+        min_value=0,
+        max_value=LARGEST_REGISTER,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="In Wh or litres.",
+    )
+
+
+class InstallSerializer(StrictSerializer):
+    """Which point a meter serves, and since when."""
+
+    metering_point = PublicKeyField(MeteringPoint)
+    at = StrictInstant()
+    start_register = register_field()
+
+
+class ExchangeSerializer(StrictSerializer):
+    """Which meter takes over, when, and what both registers showed."""
+
+    meter = PublicKeyField(Meter)
+    at = StrictInstant()
+    end_register = register_field()
+    start_register = register_field()
+
+
+class DeviceKeySerializer(TenantSerializer):
+    id = PublicIdField()
+    meters = PublicKeyField(Meter, many=True)
+
+    class Meta:
+        model = DeviceKey
+        fields = [
+            "id",
+            "name",
+            "prefix",
+            "meters",
+            "rate_per_minute",
+            "expires_at",
+            "revoked_at",
+            "last_used_at",
+            "created_at",
+        ]
+        read_only_fields = ["prefix", "expires_at", "revoked_at", "last_used_at", "created_at"]
+
+
+class NewKeySerializer(StrictSerializer):
+    """The key is in `secret`, this once and never again."""
+
+    key = DeviceKeySerializer()
+    secret = StrictText()
+
+
+class PeriodSerializer(StrictSerializer):
+    """From an instant (in) to another (out)."""
+
+    start = StrictInstant()
+    end = StrictInstant()
+
+    def validate(self, attrs: Any) -> Any:
+        if attrs["start"] >= attrs["end"]:
+            raise serializers.ValidationError({"end": _("The end must come after the start.")})
+        if attrs["end"] - attrs["start"] > LONGEST_PERIOD:
+            raise serializers.ValidationError({"end": _("At most five years can be asked for.")})
+        return attrs
+
+
+class SeriesQuerySerializer(PeriodSerializer):
+    quantity = StrictChoice(choices=["energy_import", "energy_export", "volume", *NAMES])
+
+
+class DaysQuerySerializer(StrictSerializer):
+    """From a day (in) to another (out), at most 400 days."""
+
+    start = serializers.DateField()
+    end = serializers.DateField()
+
+    def validate(self, attrs: Any) -> Any:
+        if not timedelta() < attrs["end"] - attrs["start"] <= timedelta(days=400):
+            raise serializers.ValidationError({"end": _("Ask for 1 to 400 days.")})
+        return attrs
+
+
+class ReadingSerializer(serializers.Serializer[Any]):
+    """What a meter said at an instant; quantities that it did not mention are left out."""
+
+    measured_at = serializers.DateTimeField()
+    received_at = serializers.DateTimeField()
+
+    def to_representation(self, instance: Any) -> Any:
+        said = {name: getattr(instance, name) for name in (*NAMES, "extra")}
+        return {
+            **super().to_representation(instance),
+            **{name: value for name, value in said.items() if value is not None},
+        }
+
+
+class ReadingPageSerializer(serializers.Serializer[Any]):
+    """A page of readings; ask again with `start=next_start`, which is null on the last one."""
+
+    results = ReadingSerializer(many=True)
+    next_start = serializers.DateTimeField(allow_null=True)
+
+
+class DaySerializer(serializers.Serializer[Any]):
+    """A local day of a meter, in its site's zone. Energy in watt-seconds is exact."""
+
+    day = serializers.DateField()
+    energy_import_ws = serializers.IntegerField(allow_null=True)
+    energy_export_ws = serializers.IntegerField(allow_null=True)
+    volume_ml = serializers.IntegerField(allow_null=True)
+    power_max_w = serializers.FloatField(allow_null=True)
+    seconds_covered = serializers.IntegerField()
+    seconds_estimated = serializers.IntegerField()
+    seconds_expected = serializers.IntegerField()
+    rule = serializers.CharField()
+
+
+class SeriesSerializer(serializers.Serializer[Any]):
+    """Columns of at most 2,000 points: instants (Unix seconds), values or null, marks."""
+
+    unit = serializers.CharField()
+    step_s = serializers.IntegerField()
+    t = serializers.ListField(child=serializers.IntegerField())
+    v = serializers.ListField(child=serializers.FloatField(allow_null=True))
+    prev = serializers.ListField(child=serializers.FloatField(allow_null=True), allow_null=True)
+    marks = serializers.ListField(child=serializers.DictField())
+
+
+class EnergySerializer(serializers.Serializer[Any]):
+    """What a metering point used, how complete that is, and what it rests on."""
+
+    energy_wh = serializers.IntegerField()
+    energy_export_wh = serializers.IntegerField()
+    volume_l = serializers.IntegerField()
+    completeness_percent = serializers.DecimalField(max_digits=5, decimal_places=2)
+    evidence = serializers.DictField()

@@ -1,0 +1,108 @@
+"""The OpenAPI document says what the API does: schemathesis asks it everything it declares."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from django.test import Client as Browser
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.validation import validate_schema
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import settings as examples
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from clients.models import Tenant
+from clients.services.sign_in import issue_tokens
+from clients.testing import make_client, make_member
+from config.wsgi import application
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+FEW = examples(
+    max_examples=4,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+LEFT_OUT = r"/api/v1/auth/(password|sign-out-everywhere)"  # they end the token that asks
+
+
+@pytest.fixture
+def document(db: None) -> Any:
+    return json.loads(json.dumps(SchemaGenerator().get_schema(request=None, public=True)))
+
+
+@pytest.fixture
+def asked(acacia: Tenant, settings: Any) -> Iterator[Any]:
+    """The document with a token of acacia's owner; all in the test's own transaction."""
+    settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, "100000/m")
+    make_client(tenant=acacia, phone="+5511987654321")
+    token = issue_tokens(make_member(tenant=acacia)).access
+    request_started.disconnect(close_old_connections)
+    request_finished.disconnect(close_old_connections)
+    loaded = schemathesis.openapi.from_wsgi("/api/schema", application)
+    yield loaded.exclude(path_regex=LEFT_OUT), token
+    request_started.connect(close_old_connections)
+    request_finished.connect(close_old_connections)
+
+
+def test_the_document_is_valid_openapi(document: Any) -> None:
+    validate_schema(document)
+    assert document["openapi"].startswith("3.1")
+
+
+def test_every_operation_documents_its_refusals_and_its_id(document: Any) -> None:
+    operations = [operation for item in document["paths"].values() for operation in item.values()]
+    assert all("4XX" in operation["responses"] for operation in operations)
+    names = [operation["operationId"] for operation in operations]
+    assert len(set(names)) == len(names)
+
+
+def test_the_document_and_its_pages_are_served(acacia: Tenant) -> None:
+    assert Browser().get("/api/schema").status_code == 200
+    page = Browser().get("/api/docs")
+    assert page.status_code == 200
+    assert b"<script>" not in page.content
+    assert (
+        "unsafe-inline" not in page["Content-Security-Policy"].split("script-src")[1].split(";")[0]
+    )
+
+
+def test_whatever_is_asked_the_answer_is_documented_and_never_500(asked: Any) -> None:
+    document, token = asked
+    tried, wrong = 0, []
+    for found in document.get_all_operations():
+        operation = found.ok()
+
+        @FEW
+        @given(case=operation.as_strategy())
+        def ask(case: Any) -> None:
+            headers = {"Authorization": f"Bearer {token}"}
+            case.headers.pop("X-Tenant-ID", None)
+            case.call_and_validate(headers=headers, checks=CHECKS)
+
+        tried += 1
+        try:
+            ask()
+        except FailureGroup as group:
+            wrong += [f"{operation.label}: {failure}" for failure in group.exceptions]
+    assert wrong == []
+    assert tried > 10
