@@ -14,14 +14,17 @@ from django.utils.translation import gettext as _
 
 from billing.gateways import pix
 from billing.models import Invoice, InvoiceLine, InvoiceStatus, LineKind
+from billing.services.drafts import energy_at
 from clients.kernel import pdf, people, show, when
 from clients.kernel.files import keep_file
 from clients.models import Client, StoredFile, Tenant
+from meters.selectors.energy import rule_text
 
 TEMPLATE: Final = Path(__file__).parents[1] / "templates" / "billing" / "invoice.typ"
 KIND: Final = "invoice_pdf"
 WH_PER_KWH: Final = 1000
 CNPJ_LENGTH: Final = 14
+POSTAL_CODE_LENGTH: Final = 8
 
 
 def invoice_pdf(invoice: Invoice, *, now: datetime) -> StoredFile:
@@ -108,6 +111,7 @@ def written_document(document: str) -> str:
 def _place(owner: Tenant | Client) -> str:
     city = f"{owner.city}, {owner.state}" if owner.city and owner.state else owner.city
     code = getattr(owner, "postal_code", "")
+    code = f"{code[:5]}-{code[5:]}" if len(code) == POSTAL_CODE_LENGTH else code
     return " · ".join(part for part in (owner.address, city, code) if part)
 
 
@@ -152,7 +156,7 @@ def _line(line: InvoiceLine, invoice: Invoice, tenant: Tenant) -> dict[str, Any]
     is_energy = line.kind == LineKind.ENERGY
     notes = _energy_notes(line, invoice, tenant) if is_energy else _fixed_notes(line)
     return {
-        "description": line.description,
+        "description": energy_at(line.evidence["point"]) if is_energy else line.description,
         "notes": notes,
         "quantity": show.measure(line.quantity, line.unit, 3) if is_energy else _share(line),
         "unit_price": _price(line.unit_price, invoice.currency),
@@ -163,7 +167,7 @@ def _line(line: InvoiceLine, invoice: Invoice, tenant: Tenant) -> dict[str, Any]
 def _share(line: InvoiceLine) -> str:
     days, whole = line.evidence.get("days"), line.evidence.get("cycle_days")
     if days == whole:
-        return show.measure(1, line.unit)
+        return show.measure(1, _("month"))
     return _("%(days)s of %(whole)s days") % {"days": days, "whole": whole}
 
 
@@ -189,7 +193,7 @@ def _energy_notes(line: InvoiceLine, invoice: Invoice, tenant: Tenant) -> list[s
         _("%(percent)s of the data measured · rule: %(rule)s")
         % {
             "percent": percent,
-            "rule": found.get("rule_text") or found.get("rule", "—"),
+            "rule": rule_text(found["rule"]).rstrip("."),
         }
     )
     notes.append(

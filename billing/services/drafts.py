@@ -119,12 +119,17 @@ def fixed_line(plan: Plan, span: Span) -> DraftLine:
     )
 
 
+def energy_at(point: str) -> str:
+    """What an energy line is called, in the language of the moment."""
+    return _("Energy · %(point)s") % {"point": point}
+
+
 def energy_line(plan: Plan, point: MeteringPoint, used: MeteredEnergy) -> DraftLine:
     """What a point used, to the Wh, at the plan's price; rounded half up to the cent."""
     kwh = Decimal(used.energy_wh) / WH_PER_KWH
     return DraftLine(
         kind=LineKind.ENERGY,
-        description=_("Energy · %(point)s") % {"point": point.name},
+        description=energy_at(point.name),
         quantity=kwh,
         unit="kWh",
         unit_price=plan.price_per_kwh,
@@ -133,6 +138,7 @@ def energy_line(plan: Plan, point: MeteringPoint, used: MeteredEnergy) -> DraftL
         evidence={
             **used.evidence,
             "plan": plan.name,
+            "point": point.name,
             "energy_wh": used.energy_wh,
             "completeness_percent": str(used.completeness_percent),
         },

@@ -12,6 +12,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+USUAL = serializers.ModelSerializer.serializer_field_mapping
+
 
 class StrictBoolean(serializers.BooleanField):
     def to_internal_value(self, data: Any) -> bool:
@@ -102,33 +104,24 @@ class StrictSerializer(serializers.Serializer[Any]):
     }
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            wrong = {
-                str(name): [
-                    self._problem("read_only_field" if name in self.fields else "unknown_field")
-                ]
-                for name in data
-                if name not in self.fields or self.fields[name].read_only
-            }
-            if wrong:
-                raise serializers.ValidationError(wrong)
+        wrong: dict[str, list[serializers.ErrorDetail]] = {}
+        for name in data if isinstance(data, Mapping) else ():
+            if name not in self.fields or self.fields[name].read_only:
+                code = "read_only_field" if name in self.fields else "unknown_field"
+                text = str(self.error_messages[code])
+                wrong[str(name)] = [serializers.ErrorDetail(text, code)]
+        if wrong:
+            raise serializers.ValidationError(wrong)
         return super().to_internal_value(data)
-
-    def _problem(self, code: str) -> serializers.ErrorDetail:
-        return serializers.ErrorDetail(str(self.error_messages[code]), code)
 
 
 class TenantSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
     """A row of the tenant. Saving runs the model's own checks; uniqueness is the database's."""
 
     serializer_field_mapping: ClassVar[Any] = {
-        **serializers.ModelSerializer.serializer_field_mapping,
+        **USUAL,
+        **{field: StrictInteger for field in USUAL if issubclass(field, models.IntegerField)},
         models.BooleanField: StrictBoolean,
-        models.IntegerField: StrictInteger,
-        models.BigIntegerField: StrictInteger,
-        models.PositiveIntegerField: StrictInteger,
-        models.PositiveSmallIntegerField: StrictInteger,
-        models.SmallIntegerField: StrictInteger,
         models.FloatField: StrictFloat,
         models.CharField: StrictText,
         models.TextField: StrictText,

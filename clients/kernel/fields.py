@@ -48,7 +48,7 @@ def unseal(value: Sealed, bound_to: str) -> str:
         raise CannotDecrypt(f"no key of FIELD_KEYS opens {bound_to}")
     try:
         return AESGCM(key).decrypt(value[5:17], value[17:], bound_to.encode()).decode()
-    except InvalidTag as error:
+    except (InvalidTag, ValueError) as error:  # ValueError: cut short
         raise CannotDecrypt(f"the stored value does not belong to {bound_to}") from error
 
 

@@ -18,7 +18,7 @@ from clients.kernel.live import stream_of
 logger = logging.getLogger(__name__)
 BLOCK_MS = 300  # also how long the first page of a tenant may wait for its first fact
 PAUSE_S = 1.0
-BACKLOG = 1_100  # more than a stream keeps
+BACKLOG = 1_100
 WAITING = 2_000  # facts that a slow page may leave unread
 NOTHING: Final = "0-0"
 

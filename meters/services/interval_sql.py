@@ -22,14 +22,16 @@ LOCK_METERS: Final = """
     WHERE pg_try_advisory_xact_lock(7205759403792793600 + meter_id)
 """
 TOUCHED_METERS: Final = """
-    SELECT meter_id FROM meters_touched WHERE tenant_id = %s
+    SELECT meter_id, count(DISTINCT quarter_at) FROM meters_touched WHERE tenant_id = %s
     GROUP BY meter_id ORDER BY min(id) LIMIT %s
 """
 TAKE_TOUCHED: Final = """
     WITH taken AS (
         DELETE FROM meters_touched WHERE id IN (
-            SELECT id FROM meters_touched
-            WHERE tenant_id = %s AND meter_id = ANY (%s) ORDER BY id LIMIT %s
+            SELECT id FROM (
+                SELECT id, dense_rank() OVER (PARTITION BY meter_id ORDER BY quarter_at) AS place
+                FROM meters_touched WHERE tenant_id = %s AND meter_id = ANY (%s)
+            ) ranked WHERE place <= %s
         ) RETURNING meter_id, quarter_at
     ), ranges AS (
         SELECT meter_id, range_agg(tstzrange(quarter_at, quarter_at + interval '15 min')) AS all_of_it
@@ -116,71 +118,70 @@ ISLANDS: Final = f"""
 """
 
 
-def _segments(register: str, factor: int, what: str) -> str:
+def _segments(register: str, factor: int, what: int) -> str:
     """Where a register counted up between two readings: its value at any instant in between is on
     the straight line. Rounding that value, and not the difference, makes parts add up exactly."""
-    line = f"a * {factor} + round((b - a)::float8 * {factor} * ({{at}} - t) / (until - t))::bigint"
-    from_at, to_at = (
-        f"greatest(t, n * {INTERVAL_SECONDS})",
-        f"least(until, (n + 1) * {INTERVAL_SECONDS})",
+    line = (
+        f"a * {factor} + round((b - a)::float8 * {factor} * ({{at}} - t) / (until - t))::bigint"
     )
     return f"""
-    SELECT meter_id, n, '{what}' AS what,
-        ({line.format(at=to_at)}) - ({line.format(at=from_at)}) AS value,
-        {to_at} - {from_at} AS seconds, until - t > {CLOSE_SECONDS} AS is_gap, NULL::real AS power_w
+    SELECT meter_id, n, {what} AS what,
+        sum(({line.format(at=_PIECE_ENDS)}) - ({line.format(at=_PIECE_STARTS)}))::bigint AS value,
+        0::bigint AS other, sum({_PIECE_ENDS} - {_PIECE_STARTS}) AS seconds,
+        bool_or(until - t > {CLOSE_SECONDS}) AS has_gap, NULL::real AS power_max_w
     FROM (
         SELECT meter_id, island, t, {register} AS a, starts_n, ends_n,
             lead(t) OVER w AS until, lead({register}) OVER w AS b
         FROM reading WHERE {register} IS NOT NULL
         WINDOW w AS (PARTITION BY island ORDER BY t)
-    ) seg,
-    generate_series(greatest(floor(t / {INTERVAL_SECONDS})::integer, starts_n),
-                    least(ceil(until / {INTERVAL_SECONDS})::integer, ends_n) - 1) AS n
-    WHERE b >= a AND until - t <= extract(epoch FROM interval '{LONGEST_GAP}')"""
+    ) seg, {_PIECES_OF_SEGMENT}
+    WHERE b >= a AND until - t <= {LONGEST_GAP_SECONDS}
+    GROUP BY meter_id, n"""
 
 
-def _samples(column: str, factor: int) -> str:
-    """How long each sample holds, in pieces by quarter-hour: until the next, at most `hold`."""
-    from_at, to_at = (
-        f"greatest(t, n * {INTERVAL_SECONDS})",
-        f"least(until, (n + 1) * {INTERVAL_SECONDS})",
-    )
+def _samples(column: str, factor: int, what: int) -> str:
+    """How long each sample holds, in pieces by quarter-hour: until the next, at most `hold`.
+    `value` is what came in, `other` what went out."""
+    amount = f"round(v::float8 * sign * {factor} * ({_PIECE_ENDS} - {_PIECE_STARTS}))::bigint"
     return f"""
-    SELECT meter_id, n, sign,
-        round(v::float8 * {factor} * ({to_at} - {from_at}))::bigint AS value,
-        {to_at} - {from_at} AS seconds, v
+    SELECT meter_id, n, {what} AS what,
+        coalesce(sum({amount}) FILTER (WHERE v * sign > 0), 0)::bigint AS value,
+        coalesce(-sum({amount}) FILTER (WHERE v * sign < 0), 0)::bigint AS other,
+        sum({_PIECE_ENDS} - {_PIECE_STARTS}) AS seconds, false AS has_gap, max(v) AS power_max_w
     FROM (
-        SELECT meter_id, t, {column} AS v, starts_n, ends_n, sign,
+        SELECT meter_id, t, {column} AS v, starts_n, ends_n, {"sign" if what == POWER else 1} AS sign,
             least(lead(t) OVER (PARTITION BY island ORDER BY t), t + hold) AS until
         FROM reading WHERE {column} IS NOT NULL
-    ) seg,
+    ) seg, {_PIECES_OF_SEGMENT}
+    GROUP BY meter_id, n"""
+
+
+LONGEST_GAP_SECONDS: Final = 40 * 86_400
+IMPORT, EXPORT, VOLUME, POWER, FLOW = range(1, 6)
+_PIECE_STARTS: Final = f"greatest(t, n * {INTERVAL_SECONDS}::float8)"
+_PIECE_ENDS: Final = f"least(until, (n + 1) * {INTERVAL_SECONDS}::float8)"
+_PIECES_OF_SEGMENT: Final = f"""
     generate_series(greatest(floor(t / {INTERVAL_SECONDS})::integer, starts_n),
                     least(ceil(until / {INTERVAL_SECONDS})::integer, ends_n) - 1) AS n"""
 
 
-def _sum(what: str) -> str:
-    name = what.replace(" ", "_")
-    return f"""
-        sum(value) FILTER (WHERE what = '{what}') AS {name},
-        coalesce(sum(seconds) FILTER (WHERE what = '{what}'), 0) AS {name}_s"""
+def _one(what: int, column: str = "value") -> str:
+    return f"max({column}) FILTER (WHERE what = {what})"
 
 
-_PIECES: Final = f"""
-    SELECT * FROM ({_segments("energy_import_wh", WS_PER_WH, "import register")}) i
-    UNION ALL
-    SELECT * FROM ({_segments("energy_export_wh", WS_PER_WH, "export register")}) e
-    UNION ALL
-    SELECT * FROM ({_segments("volume_l", ML_PER_L, "volume register")}) v
-    UNION ALL
-    SELECT meter_id, n, 'import power', CASE WHEN value * sign > 0 THEN abs(value) ELSE 0 END,
-        seconds, false, v FROM ({_samples("power_w", 1)}) p
-    UNION ALL
-    SELECT meter_id, n, 'export power', CASE WHEN value * sign < 0 THEN abs(value) ELSE 0 END,
-        seconds, false, NULL FROM ({_samples("power_w", 1)}) p
-    UNION ALL
-    SELECT meter_id, n, 'volume flow', value, seconds, false, NULL
-    FROM ({_samples("flow_l_per_s", ML_PER_L)}) f
-"""
+def _seconds(what: int) -> str:
+    return f"coalesce(max(seconds) FILTER (WHERE what = {what}), 0)"
+
+
+_PARTS: Final = " UNION ALL ".join(
+    (
+        _segments("energy_import_wh", WS_PER_WH, IMPORT),
+        _segments("energy_export_wh", WS_PER_WH, EXPORT),
+        _segments("volume_l", ML_PER_L, VOLUME),
+        _samples("power_w", 1, POWER),
+        _samples("flow_l_per_s", ML_PER_L, FLOW),
+    )
+)
 _VALUES: Final = (
     "energy_import_ws, energy_export_ws, volume_ml, power_mean_w, power_max_w, seconds_covered, "
     "quality, rule"
@@ -205,21 +206,17 @@ COMPUTE: Final = f"""
         FROM island i JOIN meters_reading r ON r.meter_id = i.meter_id
             AND r.measured_at >= i.reads_from AND r.measured_at <= i.reads_to
         WHERE r.measured_at >= %(first)s AND r.measured_at <= %(last)s AND r.tenant_id = %(tenant)s
-    ), piece AS ({_PIECES}),
-    summed AS (
-        SELECT meter_id, n, bool_or(is_gap) AS has_gap, max(power_w) AS power_max_w,
-            {_sum("import register")}, {_sum("export register")}, {_sum("volume register")},
-            {_sum("import power")}, {_sum("export power")}, {_sum("volume flow")}
-        FROM piece WHERE seconds > 0 GROUP BY meter_id, n
-    ), chosen AS (
-        SELECT meter_id, n, power_max_w, has_gap,
-            coalesce(import_register, import_power) AS energy_import_ws,
-            coalesce(export_register, export_power) AS energy_export_ws,
-            coalesce(volume_register, volume_flow) AS volume_ml,
-            greatest(import_register_s, export_register_s, volume_register_s) AS register_s,
-            greatest(import_register_s, export_register_s) AS energy_register_s,
-            import_power_s AS power_s, volume_flow_s AS flow_s
-        FROM summed
+    ), part AS ({_PARTS}),
+    chosen AS (
+        SELECT meter_id, n, bool_or(has_gap) AS has_gap,
+            {_one(POWER, "power_max_w")} AS power_max_w,
+            coalesce({_one(IMPORT)}, {_one(POWER)}) AS energy_import_ws,
+            coalesce({_one(EXPORT)}, {_one(POWER, "other")}) AS energy_export_ws,
+            coalesce({_one(VOLUME)}, {_one(FLOW)}) AS volume_ml,
+            greatest({_seconds(IMPORT)}, {_seconds(EXPORT)}, {_seconds(VOLUME)}) AS register_s,
+            greatest({_seconds(IMPORT)}, {_seconds(EXPORT)}) AS energy_register_s,
+            {_seconds(POWER)} AS power_s, {_seconds(FLOW)} AS flow_s
+        FROM part WHERE seconds > 0 GROUP BY meter_id, n
     ), computed AS MATERIALIZED (
         SELECT meter_id, to_timestamp(n::float8 * {INTERVAL_SECONDS}) AS starts_at,
             energy_import_ws, energy_export_ws, volume_ml,

@@ -31,7 +31,8 @@ from meters.models import Meter, MeterKind
 from meters.services import interval_sql as sql
 
 METERS_AT_ONCE: Final = 500
-QUARTERS_AT_ONCE: Final = 4_000
+QUARTERS_AT_ONCE: Final = 6_000
+QUARTERS_OF_A_METER: Final = 672  # a week: one meter's long past must not keep others waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +88,22 @@ def _take(tenant_id: int) -> list[Run]:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = '60s'")
         cursor.execute(sql.TOUCHED_METERS, [tenant_id, METERS_AT_ONCE])
-        meters = sorted(row[0] for row in cursor.fetchall())
+        meters = _a_slice(cursor.fetchall())
         cursor.execute(sql.LOCK_METERS, [meters])
         locked = [row[0] for row in cursor.fetchall()]
-        cursor.execute(sql.TAKE_TOUCHED, [tenant_id, locked, QUARTERS_AT_ONCE])
+        cursor.execute(sql.TAKE_TOUCHED, [tenant_id, locked, QUARTERS_OF_A_METER])
         return [Run(*row) for row in cursor.fetchall()]
+
+
+def _a_slice(touched: Sequence[tuple[int, int]]) -> list[int]:
+    """The meters that have waited longest, as many as fit in a transaction of a few seconds."""
+    meters, quarters = [], 0
+    for meter_id, count in touched:
+        if quarters >= QUARTERS_AT_ONCE:
+            break
+        meters.append(meter_id)
+        quarters += min(count, QUARTERS_OF_A_METER)
+    return sorted(meters)
 
 
 def _compute(runs: Sequence[Run]) -> None:

@@ -4,17 +4,33 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from billing.gateways.pix import read
-from billing.models import Invoice, PaymentMethod
+from billing.models import Invoice, LineKind, PaymentMethod
 from billing.services.documents import invoice_data, invoice_pdf, payable_code, written_document
 from billing.services.invoices import void_invoice
 from billing.services.payments import mark_paid
-from billing.testing import JANUARY, NOON, make_account, make_invoice, make_plan
+from billing.services.runs import run_billing
+from billing.testing import (
+    JANUARY,
+    NOON,
+    SAO_PAULO,
+    make_account,
+    make_invoice,
+    make_plan,
+    make_subscription,
+)
 from billing.tests.energy import make_point, use_energy
 from clients.kernel.files import content_of
 from clients.kernel.money import Money
+from clients.kernel.periods import Period, day_start
+from clients.kernel.tenancy import acting_for
 from clients.models import StoredFile, Tenant
 from clients.testing import make_client
+from meters.models import Installation
+from meters.services.intervals import recompute_all_touched
+from meters.testing import keep_readings, register_rows
 
 
 def words(data: Any) -> str:
@@ -116,3 +132,44 @@ def test_a_part_of_a_month_says_how_many_days(acacia: Tenant) -> None:
 def test_documents_are_written_as_people_write_them() -> None:
     assert written_document("12ABC34501DE35") == "CNPJ 12.ABC.345/01DE-35"
     assert written_document("12345678909") == "CPF 123.456.789-09"
+
+
+@pytest.mark.commits
+def test_readings_become_a_line_that_can_be_checked(acacia: Tenant) -> None:
+    period = Period(day_start(date(2026, 1, 5), SAO_PAULO), day_start(date(2026, 1, 7), SAO_PAULO))
+    with acting_for(acacia.pk):
+        point = make_point(tenant=acacia)
+        meter = Installation.objects.get(metering_point=point).meter
+        plan = make_plan(tenant=acacia, fixed_cents=3100, price_per_kwh=Decimal("0.91908000"))
+        subscription = make_subscription(tenant=acacia, plan=plan, points=[point])
+    registers = [10_000_000 + 123 * quarter for quarter in range(2 * 96 + 1)]
+    keep_readings(meter, register_rows(period.start, registers), now=NOON)
+    recompute_all_touched(acacia.pk)
+
+    run_billing(acacia.pk, period, now=NOON)
+
+    with acting_for(acacia.pk):
+        invoice = Invoice.objects.get(subscription=subscription)
+        line = invoice.lines.get(kind=LineKind.ENERGY)
+        said = words(invoice_data(invoice))
+    assert (line.quantity, line.amount_cents) == (Decimal("23.616"), 2170)
+    assert line.evidence["energy_wh"] == 192 * 123
+    assert line.evidence["completeness_percent"] == "100.00"
+    assert invoice.total_cents == 2170 + 200  # two of 31 days of R$ 31,00
+    for text in (
+        "10.000,000\u00a0kWh (05/01/2026 00:00)",
+        "10.023,616\u00a0kWh (07/01/2026 00:00)",
+        meter.serial,
+        "100%",
+    ):
+        assert text in said, text
+
+
+def test_the_paper_speaks_the_clients_language(acacia: Tenant) -> None:
+    client = make_client(tenant=acacia, language="en")
+
+    said = words(invoice_data(make_energy_invoice(acacia, client=client)))
+
+    for text in ("Total to pay", "1\u00a0month", "612.345\u00a0kWh", "Energy · ", "11 Feb 2026"):
+        assert text in said, text
+    assert "Energia · Board" not in said
