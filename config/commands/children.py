@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from config.bootstrap import ROOT
-from config.processes import free_port, is_free, spawn
+from config.processes import free_port, spawn
 
 GRACE_SECONDS = 8.0  # for a request or a task to finish after Ctrl-C
-# Stand-ins for the outside world: what each is called, its command and its usual port.
-SIMULATORS = {"whatsapp": ("simulate_whatsapp", 8990), "pix": ("simulate_pix", 8091)}
+# Stand-ins for the outside world: what each is called, and its command.
+SIMULATORS = {"whatsapp": "simulate_whatsapp", "pix": "simulate_pix"}
 
 
 @dataclass
@@ -82,7 +82,7 @@ def edge(port: int) -> list[str]:
 
 def worker() -> list[str]:
     queues = ["--queues", "critical,default,bulk", "--concurrency", "2"]
-    quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+    quiet = ["--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
     return [*celery(), "worker", *queues, *quiet]
 
 
@@ -95,12 +95,9 @@ def celery() -> list[str]:
 
 
 def simulator_ports() -> dict[str, int]:
-    """Where each simulator that exists will listen: its usual port when that is free."""
-    return {
-        name: usual if is_free(usual) else free_port()
-        for name, (command, usual) in SIMULATORS.items()
-        if any(ROOT.glob(f"*/management/commands/{command}.py"))
-    }
+    """Where each simulator will listen. A usual port could be taken by another checkout's `up`
+    in the time that the tables need."""
+    return {name: free_port() for name in SIMULATORS}
 
 
 def simulator_variables(ports: dict[str, int]) -> dict[str, str]:
@@ -111,7 +108,7 @@ def simulator_variables(ports: dict[str, int]) -> dict[str, str]:
 
 
 def simulator(name: str, port: int) -> list[str]:
-    return [sys.executable, "manage.py", SIMULATORS[name][0], "--port", str(port)]
+    return [sys.executable, "manage.py", SIMULATORS[name], "-v0", "--port", str(port)]
 
 
 def end_group(leader: int) -> None:

@@ -117,6 +117,7 @@ def bring_up(
         "PULSO_FOLDER": str(installation.folder),
         "PROMETHEUS_MULTIPROC_DIR": str(emptied(installation.folder / "metrics")),
         "PYTHONUNBUFFERED": "1",
+        "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
         "PYTHONWARNINGS": EXPECTED_WARNINGS,
     }
     # Beside the database's own files: the demonstration tenants go when those do.

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from billing.simulators.pix import PixSimulator
 
@@ -17,7 +17,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         settings.PULSO_FOLDER.mkdir(parents=True, exist_ok=True)
-        simulator = PixSimulator(options["port"], memory=settings.PULSO_FOLDER / "pix.json")
+        try:
+            simulator = PixSimulator(options["port"], memory=settings.PULSO_FOLDER / "pix.json")
+        except OSError as error:
+            raise CommandError(f"Port {options['port']} is taken.", returncode=2) from error
         self.stdout.write(f"Simulated bank at {simulator.url}; Ctrl-C stops it.")
         try:
             simulator.serve()

@@ -43,7 +43,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"WhatsApp simulator at {simulator.url}; webhooks to {options['callback_base']}"
         )
-        for digits, meaning in FAULTS.items():
+        for digits, meaning in FAULTS.items() if options["verbosity"] else ():
             self.stdout.write(f"  a number ending in {digits}: {meaning}")
         stop = threading.Event()
         for each in (signal.SIGINT, signal.SIGTERM):
