@@ -113,7 +113,9 @@ def money(request: HttpRequest, tenant: Tenant) -> list[Figure]:
         Figure(
             _("Received in %(month)s") % {"month": month},
             show.money(this, tenant.currency),
-            _("of %(money)s expected") % {"money": show.money(expected, tenant.currency)},
+            _("of %(money)s expected") % {"money": show.money(expected, tenant.currency)}
+            if expected
+            else "",
             reverse("admin:billing_payment_changelist"),
             (this - then) / then if then else None,
             _("than in %(month)s until day %(day)d") % {"month": last, "day": today.day},

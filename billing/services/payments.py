@@ -18,6 +18,7 @@ from billing.models import (
 )
 from billing.services.ledger import Movement, post
 from clients.kernel.keys import uuid7
+from clients.kernel.live import publish
 from clients.kernel.money import Money
 from clients.kernel.tenancy import current_actor
 
@@ -107,5 +108,12 @@ def _settle(invoice: Invoice, payment: Payment, *, at: datetime) -> None:
     if not invoice.total_cents - invoice.paid_cents:
         invoice.status, invoice.paid_at = InvoiceStatus.PAID, at
         invoice_paid.announce(tenant_id=invoice.tenant_id, invoice_id=invoice.pk)
+    fact = {
+        "invoice": str(invoice.public_id),
+        "client": invoice.client.name,
+        "amount_cents": payment.amount_cents,
+        "currency": payment.currency,
+    }
+    publish(invoice.tenant_id, "billing.payment_received", fact)
     invoice.document = None  # it says what is owed; the next reader gets a new one
     invoice.save(update_fields=["paid_cents", "status", "paid_at", "document"])

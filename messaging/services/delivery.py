@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from clients.kernel.leases import Lease, bury, done, lease, lease_one, postpone
+from clients.kernel.live import publish
 from clients.kernel.tenancy import acting_for
 from messaging.channels.base import Account, Envelope, ProviderTemplate, SendResult
 from messaging.channels.registry import CHANNELS
@@ -197,6 +198,8 @@ def _mark_sent(held: Lease, message: Message, result: SendResult) -> None:
     ):
         figures.sent.labels(message.channel).inc()
         message_sent.announce(tenant_id=held.tenant_id, message_id=held.id)
+        fact = {"message": str(message.public_id), "client": message.client.name}
+        publish(held.tenant_id, "messaging.message_sent", fact)
 
 
 def _wait_for_receipt(held: Lease, message: Message) -> None:

@@ -13,6 +13,7 @@ from django.db import connection, models
 from django.utils import timezone
 
 from clients.kernel.leases import Lease, done, lease, lease_one
+from clients.kernel.live import publish
 from clients.kernel.tenancy import acting_for
 from messaging.channels.base import Notice, Progress
 from messaging.channels.registry import CHANNELS
@@ -158,6 +159,9 @@ def _advance(message: Message, notice: Notice) -> None:
     was_delivered = RANK.get(MessageStatus(message.status), 0) >= RANK[MessageStatus.DELIVERED]
     if moved and RANK[status] >= RANK[MessageStatus.DELIVERED] and not was_delivered:
         message_delivered.announce(tenant_id=message.tenant_id, message_id=message.pk)
+    if moved and status == MessageStatus.READ:
+        fact = {"message": str(message.public_id), "client": message.client.name}
+        publish(message.tenant_id, "messaging.message_read", fact)
 
 
 def _due_until_the_sender_is_done() -> models.Case:
