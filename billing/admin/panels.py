@@ -16,7 +16,7 @@ from unfold.dataclasses import SearchResult
 
 from billing.admin.invoice import state_of, with_notice
 from billing.admin.notice import NAMES, message_about
-from billing.models import Invoice, InvoiceStatus, Payment, SubscriptionPoint
+from billing.models import Invoice, InvoiceStatus, Payment, Subscription, SubscriptionPoint
 from clients.kernel import show, when
 from clients.kernel.money import cents_of
 from clients.kernel.panels import Entry, Figure, card, figures, panel, timeline
@@ -53,10 +53,10 @@ def listed(invoices: QuerySet[Invoice]) -> list[dict[str, Any]]:
     template="billing/panels/invoices.html",
     order=20,
     permission="billing.view_invoice",
-    count=lambda client: client.invoices.count(),
+    count=lambda client: Invoice.objects.filter(client=client).count(),
 )
 def client_invoices(request: HttpRequest, client: Client) -> dict[str, Any]:
-    return {"rows": listed(client.invoices.order_by("-number")[:SHOWN])}
+    return {"rows": listed(Invoice.objects.filter(client=client).order_by("-number")[:SHOWN])}
 
 
 @card(
@@ -80,8 +80,9 @@ def client_open(request: HttpRequest, client: Client) -> dict[str, Any]:
 )
 def client_plan(request: HttpRequest, client: Client) -> dict[str, Any]:
     today = timezone.localdate()
-    served = client.subscriptions.filter(Q(ends_on=None) | Q(ends_on__gt=today))
-    return {"subscriptions": list(served.select_related("plan"))}
+    signed = Subscription.objects.filter(client=client).select_related("plan")
+    served = list(signed.filter(Q(ends_on=None) | Q(ends_on__gt=today)))
+    return {"subscriptions": served or list(signed.order_by("-ends_on")[:1])}
 
 
 @figures(Client, order=10, permission="billing.view_invoice")
@@ -113,14 +114,14 @@ def client_money(request: Any, client: Client) -> list[Figure]:
 def client_events(client: Client, limit: int) -> list[Entry]:
     """Invoices that were issued and payments that came."""
     entries = []
-    for invoice in client.invoices.order_by("-issued_at")[:limit]:
+    for invoice in Invoice.objects.filter(client=client).order_by("-issued_at")[:limit]:
         link = reverse("admin:billing_invoice_change", args=[invoice.public_id])
         text = _("Invoice %(number)s issued: %(money)s") % {
             "number": invoice.label,
             "money": show.money(invoice.total_cents, invoice.currency),
         }
         entries.append(Entry(invoice.issued_at, "receipt_long", text, link=link, kind="invoice"))
-    for payment in client.payments.select_related("invoice").order_by("-received_at")[:limit]:
+    for payment in Payment.objects.filter(client=client).select_related("invoice").order_by("-received_at")[:limit]:
         text = _("Paid %(money)s") % {"money": show.money(payment.amount_cents, payment.currency)}
         who = payment.get_method_display()
         entries.append(Entry(payment.received_at, "paid", text, who=who, kind="payment"))

@@ -21,6 +21,8 @@ from clients.kernel.attribution import attributed
 from clients.kernel.tenancy import Actor, acting_as, acting_for
 from clients.models import Membership, Tenant, TenantStatus, User
 
+# Where a stale token or session must not stand in the way of a new one.
+VISITORS = ("/api/v1/auth/token", "/api/v1/auth/refresh", "/api/v1/auth/revoke")
 PLATFORM = ("/platform/", "/static/", "/health", "/metrics")
 OFFICE = "/admin/"
 BAD_REQUEST, UNAUTHORIZED = 400, 401
@@ -41,7 +43,7 @@ class TenantMiddleware:
         found: Any = request
         found.tenant = found.membership = None
         found.workplaces = []
-        if request.path.startswith(PLATFORM):
+        if request.path.startswith(PLATFORM + VISITORS):
             return self.get_response(request)
         try:
             user = signed_in_user(request)

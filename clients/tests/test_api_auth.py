@@ -111,6 +111,17 @@ def test_a_refresh_token_used_again_ends_every_session(acacia: Tenant) -> None:
     assert browser.get("/api/v1/me").status_code == 401
 
 
+def test_a_stale_access_token_does_not_keep_anybody_from_a_new_one(acacia: Tenant) -> None:
+    tokens = issue_tokens(make_member(tenant=acacia))
+    answer = Browser().post(
+        "/api/v1/auth/refresh",
+        {"refresh": tokens.refresh},
+        content_type="application/json",
+        headers={"Authorization": "Bearer stale"},
+    )
+    assert answer.status_code == 200
+
+
 def test_a_revoked_refresh_token_is_refused(acacia: Tenant) -> None:
     tokens = issue_tokens(make_member(tenant=acacia))
     assert post("revoke", {"refresh": tokens.refresh}).status_code == 204

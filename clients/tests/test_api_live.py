@@ -19,7 +19,7 @@ from clients.kernel import live
 from clients.kernel.tenancy import acting_for
 from clients.models import Membership, Tenant
 from clients.services.sign_in import end_sessions, issue_tokens
-from clients.testing import make_member
+from clients.testing import make_member, sign_in
 from config.services import Valkey, free_port
 
 pytestmark = pytest.mark.commits
@@ -145,6 +145,19 @@ def test_a_page_gets_its_tenants_facts_and_resumes_where_it_was(
     second = place.open(token, last_id=event["id"])
     assert next_event(second)["event"] == "hello"
     assert [orjson.loads(next_event(second)["data"])["number"] for _ in range(2)] == [1, 2]
+
+
+def test_a_session_watches_too_until_it_ends(place: Place, acacia: Tenant) -> None:
+    with acting_for(acacia.pk):
+        browser = sign_in(acacia)
+    connection = http.client.HTTPConnection("127.0.0.1", place.port, timeout=PATIENCE_S)
+    cookie = f"sessionid={browser.cookies['sessionid'].value}"
+    connection.request("GET", "/api/v1/live", headers={"Cookie": cookie})
+    place.streams.append(connection)
+    stream = connection.getresponse()
+    assert (stream.status, next_event(stream)["event"]) == (200, "hello")
+    browser.logout()
+    assert next_event(stream)["event"] == "end"
 
 
 def test_an_id_that_is_gone_gets_a_reset(place: Place, acacia: Tenant) -> None:

@@ -121,9 +121,7 @@ ISLANDS: Final = f"""
 def _segments(register: str, factor: int, what: int) -> str:
     """Where a register counted up between two readings: its value at any instant in between is on
     the straight line. Rounding that value, and not the difference, makes parts add up exactly."""
-    line = (
-        f"a * {factor} + round((b - a)::float8 * {factor} * ({{at}} - t) / (until - t))::bigint"
-    )
+    line = f"a * {factor} + round((b - a)::float8 * {factor} * ({{at}} - t) / (until - t))::bigint"
     return f"""
     SELECT meter_id, n, {what} AS what,
         sum(({line.format(at=_PIECE_ENDS)}) - ({line.format(at=_PIECE_STARTS)}))::bigint AS value,

@@ -201,8 +201,8 @@ def changes_of(tracked: type[Model], event: Any, before: Any) -> Iterable[Change
         before = None
     for field in tracked._meta.concrete_fields:
         holder = event if event is not None else before
-        if field.name in QUIET or not hasattr(holder, field.attname):
-            continue
+        if field.name in QUIET or field.is_relation or not hasattr(holder, field.attname):
+            continue  # keys are internal numbers, which tell nobody anything
         old, new = text_of(before, field), text_of(event, field)
         if old != new and not (old is None and new == ""):
             yield Change(field.name, str(field.verbose_name), old, new)
