@@ -11,10 +11,15 @@ from django.apps import apps
 from django.contrib import admin
 from django.db import connection
 from django.urls import reverse
+from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from billing.models import Invoice
-from billing.testing import make_invoice
+from billing.models import Invoice, PaymentMethod
+from billing.services.documents import payable_code
+from billing.services.payments import mark_paid
+from billing.testing import make_account, make_invoice
 from clients.kernel.keys import uuid7
+from clients.kernel.money import Money
 from clients.kernel.sites import platform_site, tenant_site
 from clients.kernel.tenancy import TenantModel, acting_for
 from clients.models import Client, Membership, Tenant, User
@@ -169,3 +174,67 @@ def test_language_that_was_chosen_stays(stocked: Tenant) -> None:
     browser.post(reverse("admin:language"), {"language": "en", "next": "/admin/"})
 
     assert 'lang="en"' in browser.get("/admin/").content.decode()
+
+
+@pytest.mark.commits
+def test_platform_opens_every_list_to_verified_staff(acacia: Tenant) -> None:
+    with acting_for(acacia.pk):
+        browser = sign_in(acacia)
+        user = User.objects.order_by("-pk")[0]
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+    device = TOTPDevice.objects.create(user=user, confirmed=True)
+    session = browser.session
+    session["otp_device_id"] = device.persistent_id
+    session["platform_reason"] = "Looking after the schedule"
+    session.save()
+
+    for model, page in platform_site._registry.items():
+        answer = browser.get(page.page_of(None))
+        assert answer.status_code == 200, model
+    home = browser.get(reverse("platform:index")).content.decode()
+
+    assert "Looking after the schedule" in home
+
+
+@pytest.mark.commits
+def test_platform_sees_and_changes_the_companies(acacia: Tenant, baobab: Tenant) -> None:
+    with acting_for(acacia.pk):
+        browser = sign_in(acacia)
+        user = User.objects.order_by("-pk")[0]
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+    device = TOTPDevice.objects.create(user=user, confirmed=True)
+    session = browser.session
+    session["otp_device_id"] = device.persistent_id
+    session["platform_reason"] = "Asked to close it"
+    session.save()
+    address = reverse("platform:clients_tenant_change", args=[baobab.public_id])
+
+    form = {
+        "name": "Baobab",
+        "slug": baobab.slug,
+        "trade": "energy",
+        "status": "suspended",
+        "locale": "pt-br",
+        "currency": "BRL",
+        "time_zone": "America/Sao_Paulo",
+    }
+    answer = browser.post(address, form)
+
+    assert answer.status_code == 302
+    assert "Acacia" in browser.get(reverse("platform:clients_tenant_changelist")).content.decode()
+    with acting_for(baobab.pk):
+        assert Tenant.objects.get(pk=baobab.pk).status == "suspended"
+
+
+def test_invoice_page_offers_a_code_for_what_is_still_open(stocked: Tenant) -> None:
+    make_account(tenant=stocked)
+    invoice = make_invoice(tenant=stocked)
+    part = Money(1000, invoice.currency)
+    mark_paid(invoice, part, method=PaymentMethod.CASH, received_at=timezone.now())
+    invoice.refresh_from_db()
+
+    page = sign_in(stocked).get(reverse("admin:billing_invoice_change", args=[invoice.public_id]))
+
+    shown = page.content.decode()
+    assert payable_code(invoice) in shown
+    assert invoice.pix_code not in shown

@@ -22,7 +22,7 @@ from billing.admin.dialogs import BillDialog, PaidDialog, VoidDialog, billed_mon
 from billing.admin.notice import NAMES, newest_status
 from billing.gateways.pix import qr_svg
 from billing.models import Invoice, InvoiceStatus, PaymentMethod
-from billing.services.documents import invoice_pdf
+from billing.services.documents import invoice_pdf, payable_code
 from billing.services.invoices import void_invoice
 from billing.services.payments import mark_paid
 from billing.services.runs import start_billing
@@ -192,16 +192,18 @@ class InvoiceAdmin(DetailAdmin):
         return shown
 
     def page_context(self, request: HttpRequest, subject: Any) -> dict[str, Any]:
-        code, word = state_of(subject)
+        state, word = state_of(subject)
+        code = payable_code(subject)  # what is still open, not what was issued
         return {
             "title": _("Invoice %(number)s") % {"number": subject.label},
-            "state": code,
+            "state": state,
             "state_name": word,
             "is_open": subject.status == InvoiceStatus.ISSUED,
-            "is_late": code == "overdue",
+            "is_late": state == "overdue",
             "lines": list(subject.lines.select_related("metering_point").order_by("position")),
             "payments": list(subject.payments.order_by("-received_at")),
-            "qr": qr_svg(subject.pix_code) if subject.pix_code and subject.open_cents else "",
+            "code": code,
+            "qr": qr_svg(code) if code else "",
             "last_day": timezone.localtime(subject.period_end - timedelta(seconds=1)),
         }
 

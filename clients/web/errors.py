@@ -7,6 +7,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from clients.kernel.api_errors import server_error
+
 API = "/api/"
 
 
@@ -56,6 +58,8 @@ def not_verified(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse:
+    if request.path.startswith(API):
+        return server_error(request)
     return answer(
         request,
         500,
