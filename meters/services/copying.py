@@ -19,6 +19,7 @@ import msgspec
 from meters.models.quantities import QUANTITIES
 from meters.services.samples import COLUMNS, EPOCH, MICROSECOND, Samples
 
+_DAY_US: Final = 86_400_000_000
 QUARTER_US: Final = 900_000_000
 HEADER: Final = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
 TRAILER: Final = struct.pack("!h", -1)
@@ -95,6 +96,12 @@ def month_starts(first_us: int, last_us: int) -> tuple[list[date], list[int]]:
     return months, starts
 
 
+@lru_cache(maxsize=4096)
+def _month_of_day(day: int) -> date:
+    """The month that holds the day with this number since the epoch."""
+    return from_us(day * _DAY_US).date().replace(day=1)
+
+
 def _us(day: date) -> int:
     return (datetime(day.year, day.month, day.day, tzinfo=UTC) - EPOCH) // MICROSECOND
 
@@ -108,9 +115,10 @@ def _by_month(
     samples: Samples, meter_ids: Sequence[int]
 ) -> Iterable[tuple[date, Samples, Sequence[int]]]:
     instants = samples.instants_us
-    months, starts = month_starts(min(instants), max(instants))
-    if len(months) == 1:
-        return [(months[0], samples, meter_ids)]
+    first, last = min(instants), max(instants)
+    if _month_of_day(first // _DAY_US) == (month := _month_of_day(last // _DAY_US)):
+        return [(month, samples, meter_ids)]
+    months, starts = month_starts(first, last)
     items: dict[int, list[int]] = defaultdict(list)
     for item, instant in enumerate(instants):
         items[bisect_right(starts, instant) - 1].append(item)
