@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from billing.services.notices import account_behind, keep_notice
+from clients.kernel.api_errors import not_found
 from clients.kernel.tenancy import OtherTenant, acting_for
 
 
@@ -17,10 +18,10 @@ def pix(request: HttpRequest, token: str) -> HttpResponse:
     """Keep a notice and answer 200, whatever it says: a refusal would stop the bank's queue."""
     door = account_behind(token)
     if door is None:
-        raise Http404
+        return not_found(request)
     try:
         with acting_for(door.tenant_id):
             keep_notice(door.account_id, request.body, now=timezone.now())
-    except OtherTenant as error:  # somebody signed in elsewhere plays the bank
-        raise Http404 from error
+    except OtherTenant:  # somebody signed in elsewhere plays the bank
+        return not_found(request)
     return HttpResponse(status=200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -14,8 +15,10 @@ from django.utils.translation import gettext_lazy
 from billing.models import Invoice
 from clients.kernel import show, when
 from clients.kernel.tenancy import acting_for
+from messaging.errors import MessageGone
+from messaging.models import Message, MessageStatus
 from messaging.services.kinds import DefaultText, MessageKind, register_kind
-from messaging.services.outbox import queue_message
+from messaging.services.outbox import cancel_message, queue_message
 
 BATCH: Final = 100
 INVOICE_ISSUED: Final = register_kind(
@@ -93,6 +96,14 @@ def _announce(invoice: Invoice) -> None:
             "payment": _payment(invoice),
         }
     queue_message(client, INVOICE_ISSUED.key, text, dedupe_key=dedupe_key(invoice))
+
+
+def withdraw_announcement(invoice: Invoice) -> None:
+    """Keep the message about an invoice from leaving, if it has not left yet."""
+    waiting = Message.objects.filter(dedupe_key=dedupe_key(invoice), status=MessageStatus.QUEUED)
+    for message in waiting:
+        with suppress(MessageGone):  # it left meanwhile
+            cancel_message(message)
 
 
 def _payment(invoice: Invoice) -> str:

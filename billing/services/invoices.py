@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from billing.errors import DataIncomplete, InvoiceClosed
 from billing.events import invoice_voided
 from billing.models import AccountCode, Invoice, InvoiceStatus, Subscription
+from billing.services.announcing import withdraw_announcement
 from billing.services.cycles import check_period
 from billing.services.drafts import draft_invoices, spans_of
 from billing.services.issuing import issue_drafts
@@ -68,5 +69,6 @@ def void_invoice(invoice: Invoice, *, now: datetime, reason: str) -> Invoice:
     invoice.status, invoice.voided_at, invoice.void_reason = InvoiceStatus.VOID, now, reason
     invoice.document = None
     invoice.save(update_fields=["status", "voided_at", "void_reason", "document"])
+    withdraw_announcement(invoice)
     invoice_voided.announce(tenant_id=invoice.tenant_id, invoice_id=invoice.pk)
     return invoice

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
@@ -37,7 +39,7 @@ class MeterFilter(TenantFilterSet):
         model = Meter
         fields: tuple[str, ...] = ()
 
-    def serving(self, rows: QuerySet[Meter], name: str, value: object) -> QuerySet[Meter]:
+    def serving(self, rows: QuerySet[Meter], name: str, value: UUID) -> QuerySet[Meter]:
         return rows.filter(
             installations__metering_point__public_id=value, installations__ends_at__isnull=True
         )

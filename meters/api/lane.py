@@ -131,20 +131,21 @@ async def _body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
 
 
 async def _rest(first: bytes, receive: Receive) -> bytes:
-    body, more = bytearray(first), True
+    parts, size, more = [first], len(first), True
     try:
         async with asyncio.timeout(READ_TIMEOUT_S):
             while more:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise _Gone
-                body += message.get("body", b"")
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
                 more = message.get("more_body", False)
-                if len(body) > MAX_BODY_BYTES:
+                if size > MAX_BODY_BYTES:
                     raise _too_large()
     except TimeoutError as error:
         raise _TooSlow(_("The body took too long to arrive.")) from error
-    return bytes(body)
+    return b"".join(parts)
 
 
 def _inflated(headers: Mapping[bytes, bytes], body: bytes) -> bytes:

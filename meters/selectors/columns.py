@@ -141,4 +141,5 @@ def _query(sql: str, meter: Meter, period: Period, step: int) -> list[Any]:
                 "end": period.end,
             },
         )
-        return cursor.fetchall()
+        rows: list[Any] = cursor.fetchall()
+        return rows

@@ -30,7 +30,7 @@ from meters.services.copying import (
     from_us,
     stream,
 )
-from meters.services.samples import COLUMNS, EPOCH, MICROSECOND, Samples
+from meters.services.samples import EPOCH, MICROSECOND, Samples
 
 OLDEST: Final = timedelta(days=5 * 365 + 1)
 NEWEST: Final = timedelta(hours=1)
@@ -159,10 +159,10 @@ def touched_columns(encoded: Encoded) -> tuple[list[int], list[int], list[int]]:
 def as_rows(tenant_id: int, meter_ids: Sequence[int], samples: Samples) -> list[dict[str, Any]]:
     """Rows by name for the database's functions, with instants as the four bytes they become."""
     columns: dict[str, Sequence[Any]] = {}
-    for name, column in zip(COLUMNS, samples.columns, strict=True):
-        if column is not None:
-            columns[name] = _as_real(column) if name in _INSTANT_NAMES else column
-    rows = zip(*columns.values(), strict=True) if columns else [()] * len(samples)
+    for place, name in enumerate(samples.spoken):
+        column = samples.column(place)
+        columns[name] = _as_real(column) if name in _INSTANT_NAMES else column
+    rows = zip(*columns.values(), strict=True)
     return [
         {"tenant_id": tenant_id, "meter_id": meter_id, "measured_at": from_us(at)}
         | {name: value for name, value in zip(columns, row, strict=True) if value is not None}

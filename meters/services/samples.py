@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import chain
 from operator import attrgetter
 from typing import Annotated, Any, Final
 
@@ -74,25 +75,34 @@ COLUMNS: Final = (*NAMES, "extra")
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Checked readings by column. A column nobody spoke of is None."""
+    """Checked readings. `values` holds row after row, in each row the columns that are `spoken`:
+    flat lists are cheap to make, to cut and to pack."""
 
     meters: Sequence[str | None]
     instants_us: list[int]
-    columns: tuple[Sequence[Any] | None, ...]
-    has_gaps: bool = True  # False: no column that is there holds a None
+    spoken: tuple[str, ...]
+    values: list[Any]
+    has_gaps: bool = True  # False: `values` holds no None
 
     def __len__(self) -> int:
         return len(self.instants_us)
+
+    def row(self, item: int) -> list[Any]:
+        """The values of one reading."""
+        width = len(self.spoken)
+        return self.values[item * width : (item + 1) * width]
+
+    def column(self, place: int) -> list[Any]:
+        """All values of one spoken column."""
+        return self.values[place :: len(self.spoken)]
 
     def only(self, items: Sequence[int]) -> Samples:
         """The readings at these places, in this order."""
         return Samples(
             [self.meters[item] for item in items],
             [self.instants_us[item] for item in items],
-            tuple(
-                None if column is None else [column[item] for item in items]
-                for column in self.columns
-            ),
+            self.spoken,
+            [value for item in items for value in self.row(item)],
             self.has_gaps,
         )
 
@@ -113,7 +123,7 @@ def parse(body: bytes) -> Samples:
         raise Unprocessable(_("The body holds no reading."), code="empty")
     if len(found) > MAX_READINGS:
         raise TooLarge(_("At most %(limit)s readings fit in a request."), limit=MAX_READINGS)
-    samples, spoken = _by_column(found)
+    samples, spoken = _by_row(found)
     _refuse_repeated_names(body, spoken + is_wrapped)
     return samples
 
@@ -124,7 +134,7 @@ def samples_of(rows: Iterable[dict[str, Any]]) -> Samples:
         found = msgspec.convert(list(rows), _ROWS)
     except msgspec.ValidationError as error:
         raise _explained(str(error)) from error
-    return _by_column(found)[0]
+    return _by_row(found)[0]
 
 
 # Devices send the same fields in every row. A schema of exactly those, all required, is decoded
@@ -136,27 +146,27 @@ class _Shape:
     """The way to decode rows of one set of fields."""
 
     decode: Callable[[bytes], Any]
-    names: tuple[str, ...]
-    getters: tuple[Callable[[Any], Any] | None, ...]
+    row_of: Callable[[Any], tuple[Any, ...]]
+    spoken: tuple[str, ...]
     has_meter: bool
 
 
 @lru_cache(maxsize=256)
 def _shape(names: tuple[bytes, ...], is_wrapped: bool) -> _Shape | None:
     said = {name.decode() for name in names}
-    if "measured_at" not in said or len(said) < len(names) or not said & set(NAMES):
+    spoken = tuple(name for name in NAMES if name in said)
+    has_meter = "meter" in said
+    if "measured_at" not in said or not spoken or len(said) < len(names):
         return None
-    if not said <= {"measured_at", "meter", *NAMES}:
+    if len(said) != 1 + has_meter + len(spoken):
         return None
     fields: list[Any] = [("measured_at", _MEASURED_AT)]
-    fields += [("meter", _METER)] if "meter" in said else []
+    fields += [("meter", _METER)] if has_meter else []
     fields += [(q.name, _kind(q)) for q in QUANTITIES if q.name in said]
     rows: Any = list[_schema("Row", fields)]  # type: ignore[misc]  # a type made while running
     wanted = _schema("Rows", [("readings", rows)]) if is_wrapped else rows
-    getters = tuple(attrgetter(name) if name in said else None for name in COLUMNS)
-    return _Shape(
-        msgspec.json.Decoder(wanted).decode, tuple(sorted(said)), getters, "meter" in said
-    )
+    row_of = attrgetter("measured_at", "meter" if has_meter else "measured_at", *spoken)
+    return _Shape(msgspec.json.Decoder(wanted).decode, row_of, spoken, has_meter)
 
 
 def _uniform(body: bytes) -> Samples | None:
@@ -172,15 +182,16 @@ def _uniform(body: bytes) -> Samples | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     rows = rows.readings if is_wrapped else rows
-    strings = len(shape.names) + 1 + shape.has_meter
+    strings = len(shape.spoken) + 2 + 2 * shape.has_meter  # names, the time, the meter
     if len(rows) > MAX_READINGS or body.count(b'"') != 2 * (len(rows) * strings + is_wrapped):
         return None
-    return Samples(
-        [row.meter for row in rows] if shape.has_meter else [None] * len(rows),
-        [(row.measured_at - EPOCH) // MICROSECOND for row in rows],
-        tuple(None if getter is None else list(map(getter, rows)) for getter in shape.getters),
-        has_gaps=False,
-    )
+    flat = list(chain.from_iterable(map(shape.row_of, rows)))
+    width = len(shape.spoken) + 2
+    instants = [(moment - EPOCH) // MICROSECOND for moment in flat[::width]]
+    meters = flat[1::width] if shape.has_meter else [None] * len(rows)
+    del flat[::width]
+    del flat[:: width - 1]
+    return Samples(meters, instants, shape.spoken, flat, has_gaps=False)
 
 
 def _decode(body: bytes) -> tuple[list[Any], bool]:
@@ -199,33 +210,35 @@ def _is_lines(body: bytes) -> bool:
     return body.lstrip().split(b"\n", 1)[0].rstrip().endswith(b"}")
 
 
-def _by_column(found: list[Any]) -> tuple[Samples, int]:
-    """The columns, and how many quotation marks plain JSON needs to say them."""
-    columns = list(zip(*map(msgspec.structs.astuple, found), strict=True))
+def _by_row(found: list[Any]) -> tuple[Samples, int]:
+    """The rows, and how many quotation marks plain JSON needs to say them."""
+    rows = list(map(msgspec.structs.astuple, found))
+    columns = list(zip(*rows, strict=True))
     missing = [column.count(None) for column in columns]
-    rows = len(found)
-    values = tuple(
-        None if absent == rows else column
-        for column, absent in zip(columns[_FIRST_VALUE:], missing[_FIRST_VALUE:], strict=True)
+    count = len(rows)
+    spoken = [place for place in range(_FIRST_VALUE, len(columns)) if missing[place] < count]
+    said = count * len(columns) - sum(missing)
+    strings = 2 * count - missing[1]
+    samples = Samples(
+        columns[1],
+        [(moment - EPOCH) // MICROSECOND for moment in columns[0]],
+        tuple(COLUMNS[place - _FIRST_VALUE] for place in spoken),
+        [row[place] for row in rows for place in spoken],
+        has_gaps=any(missing[place] for place in spoken),
     )
-    _refuse_nul(values[-1])
-    _refuse_silent(values, missing[_FIRST_VALUE:])
-    instants_us = [(moment - EPOCH) // MICROSECOND for moment in columns[0]]
-    said = rows * len(columns) - sum(missing)
-    strings = 2 * rows - missing[1]
-    return Samples(columns[1], instants_us, values), said + strings
+    _refuse_nul(columns[-1] if missing[-1] < count else None)
+    _refuse_silent(samples)
+    return samples, said + strings
 
 
-def _refuse_silent(values: tuple[Sequence[Any] | None, ...], missing: list[int]) -> None:
+def _refuse_silent(samples: Samples) -> None:
     """A reading that says nothing would look like data where there is none."""
-    if 0 in missing:
-        return  # some quantity is in every row
-    spoken = [column for column in values if column is not None]
-    for item, row in enumerate(zip(*spoken, strict=True)):
+    if samples.spoken and not samples.has_gaps:
+        return
+    for item in range(len(samples)):
+        row = samples.row(item)
         if row.count(None) == len(row):
             raise Unprocessable(_("Item %(item)s holds no value."), code="empty_reading", item=item)
-    if not spoken:
-        raise Unprocessable(_("Item %(item)s holds no value."), code="empty_reading", item=0)
 
 
 def _refuse_nul(extras: Sequence[dict[str, Any] | None] | None) -> None:

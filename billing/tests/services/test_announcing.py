@@ -6,7 +6,7 @@ from billing.services.invoices import void_invoice
 from billing.testing import NOON, make_account, make_invoice, make_plan
 from clients.models import Tenant
 from clients.testing import make_client
-from messaging.models import Message
+from messaging.models import Message, MessageStatus
 from messaging.testing import make_channel_account
 
 
@@ -45,3 +45,14 @@ def test_only_what_is_to_be_paid_is_announced(acacia: Tenant) -> None:
 
     assert announce_invoices(acacia.pk, now=NOON) == 0
     assert Invoice.objects.filter(announced_at=None).count() == 2
+
+
+def test_a_cancelled_invoice_is_not_announced_any_more(acacia: Tenant) -> None:
+    make_channel_account(tenant=acacia)
+    client = make_client(tenant=acacia, email="a@b.example")
+    invoice = make_invoice(tenant=acacia, client=client)
+    announce_invoices(acacia.pk, now=NOON)
+
+    void_invoice(invoice, now=NOON, reason="Wrong plan")
+
+    assert Message.objects.get().status == MessageStatus.CANCELLED
