@@ -159,7 +159,7 @@ def _packed(
     """Rows that speak of the same quantities. The values are packed with room between them, and
     the room is then filled with what is the same in every row."""
     count, width = len(instants_us), len(spoken) + 2
-    flat = [None] * (count * width)
+    flat: list[Any] = [None] * (count * width)
     flat[::width], flat[1::width] = instants_us, meter_ids
     for place in range(len(spoken)):
         flat[place + 2 :: width] = values[place :: width - 2]
