@@ -121,7 +121,7 @@ def client_events(client: Client, limit: int) -> list[Entry]:
             "money": show.money(invoice.total_cents, invoice.currency),
         }
         entries.append(Entry(invoice.issued_at, "receipt_long", text, link=link, kind="invoice"))
-    for payment in Payment.objects.filter(client=client).select_related("invoice").order_by("-received_at")[:limit]:
+    for payment in Payment.objects.filter(client=client).order_by("-received_at")[:limit]:
         text = _("Paid %(money)s") % {"money": show.money(payment.amount_cents, payment.currency)}
         who = payment.get_method_display()
         entries.append(Entry(payment.received_at, "paid", text, who=who, kind="payment"))
