@@ -110,7 +110,7 @@ def client_money(request: Any, client: Client) -> list[Figure]:
     return found
 
 
-@timeline(Client)
+@timeline(Client, permission="billing.view_invoice")
 def client_events(client: Client, limit: int) -> list[Entry]:
     """Invoices that were issued and payments that came."""
     entries = []
@@ -128,7 +128,7 @@ def client_events(client: Client, limit: int) -> list[Entry]:
     return entries
 
 
-@timeline(Invoice)
+@timeline(Invoice, permission="billing.view_invoice")
 def invoice_events(invoice: Invoice, limit: int) -> list[Entry]:
     """What happened to an invoice, from its issue on."""
     entries = [Entry(invoice.issued_at, "receipt_long", _("Issued"), kind="invoice")]

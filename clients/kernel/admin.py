@@ -91,8 +91,9 @@ class PulsoAdmin(ModelAdmin):
         return reverse(f"{name}_change", args=[getattr(obj, "public_id", obj.pk)])
 
     def row(self, request: HttpRequest, object_id: str) -> Any:
-        """The row of an address; what is missing and what belongs to others answers the same."""
-        return row_or_404(self.get_object(request, object_id))
+        """The row of an address; what is missing, belongs to others or may not be seen is one."""
+        found = row_or_404(self.get_object(request, object_id))
+        return row_or_404(found if self.has_view_permission(request, found) else None)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from django.utils import timezone
+
+from billing.models import PaymentMethod
+from billing.services.documents import invoice_pdf
+from billing.services.payments import mark_paid
+from billing.testing import NOON, make_account, make_invoice
+from clients.kernel.money import Money
+from clients.models import Tenant
+from clients.testing import sign_in
+
+
+def test_a_professional_gets_no_invoice_by_any_door(acacia: Tenant) -> None:
+    make_account(tenant=acacia)
+    invoice = make_invoice(tenant=acacia)
+    mark_paid(invoice, Money(99, "BRL"), method=PaymentMethod.CASH, received_at=NOON)
+    file = invoice_pdf(invoice, now=timezone.now())
+    professional, viewer = sign_in(acacia, "professional"), sign_in(acacia, "viewer")
+
+    doors = {
+        f"/admin/billing/invoice/{invoice.public_id}/change/": 404,
+        f"/admin/billing/invoice/{invoice.public_id}/invoice.pdf": 404,
+        f"/api/v1/invoices/{invoice.public_id}/pdf": 403,
+        f"/api/v1/files/{file.public_id}": 403,
+        f"/api/v1/files/{file.public_id}/content": 403,
+        "/api/v1/files": 403,
+    }
+
+    assert {door: professional.get(door).status_code for door in doors} == doors
+    assert {viewer.get(door).status_code for door in doors} == {200}
+
+
+def test_a_professional_reads_no_money_in_what_happened_lately(acacia: Tenant) -> None:
+    invoice = make_invoice(tenant=acacia)
+    mark_paid(invoice, Money(99, "BRL"), method=PaymentMethod.CASH, received_at=NOON)
+    pages = ["/admin/", f"/admin/clients/client/{invoice.client.public_id}/change/"]
+    professional, viewer = sign_in(acacia, "professional"), sign_in(acacia, "viewer")
+
+    assert all("/admin/billing/invoice/" in viewer.get(page).content.decode() for page in pages)
+    for page in pages:
+        answer = professional.get(page)
+        assert answer.status_code == 200
+        assert f"invoice/{invoice.public_id}" not in answer.content.decode()
