@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.dataclasses import SearchResult
 
-from billing.admin.invoice import state_of, with_notice
+from billing.admin.invoice import named, state_of, with_notice
 from billing.admin.notice import NAMES, message_about
 from billing.models import Invoice, InvoiceStatus, Payment, Subscription, SubscriptionPoint
 from clients.kernel import show, when
@@ -121,7 +121,11 @@ def client_events(client: Client, limit: int) -> list[Entry]:
             "money": show.money(invoice.total_cents, invoice.currency),
         }
         entries.append(Entry(invoice.issued_at, "receipt_long", text, link=link, kind="invoice"))
-    for payment in Payment.objects.filter(client=client).select_related("invoice").order_by("-received_at")[:limit]:
+    for payment in (
+        Payment.objects.filter(client=client)
+        .select_related("invoice")
+        .order_by("-received_at")[:limit]
+    ):
         text = _("Paid %(money)s") % {"money": show.money(payment.amount_cents, payment.currency)}
         who = payment.get_method_display()
         entries.append(Entry(payment.received_at, "paid", text, who=who, kind="payment"))
@@ -175,10 +179,7 @@ def cost(request: HttpRequest, shown: MeterPeriod) -> list[Figure]:
 
 @found_by("billing.view_invoice")
 def invoices(text: str) -> list[SearchResult]:
-    match = Q(client__name__icontains=text)
-    if text.isdecimal():
-        match |= Q(number=int(text))
-    found = Invoice.objects.filter(match).select_related("client").order_by("-number")[:MOST]
+    found = Invoice.objects.filter(named(text)).select_related("client").order_by("-number")[:MOST]
     return [
         SearchResult(
             _("Invoice %(number)s") % {"number": invoice.label},

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin import ShowFacets
+from django.core.exceptions import SuspiciousOperation
 from django.db.models import Model
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse
@@ -137,6 +138,8 @@ class TenantAdmin(PulsoAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        if any("\0" in text for _name, texts in request.GET.lists() for text in texts):
+            raise SuspiciousOperation("no column holds U+0000")
         response: HttpResponse = super().changelist_view(request, extra_context)
         shown = getattr(response, "context_data", None)
         if shown and (cl := shown.get("cl")):

@@ -193,6 +193,7 @@ def test_two_payments_without_a_key_are_two(acacia: Tenant) -> None:
         ("method", "gold"),
         ("received_at", "2026-02-03T12:00:00"),
         ("received_at", "yesterday"),
+        ("received_at", "2199-01-01T00:00:00Z"),
         ("reference", "x" * 65),
         ("reference", ""),
     ],
