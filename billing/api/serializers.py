@@ -86,6 +86,7 @@ class PlanSerializer(TenantSerializer):
             "created_at",
         ]
         read_only_fields = ["currency", "created_at"]
+        extra_kwargs = {"fixed_cents": {"max_value": LARGEST_CENTS}}
 
 
 class SubscriptionSerializer(TenantSerializer):

@@ -59,6 +59,7 @@ def test_a_plan_is_made_with_its_exact_price(acacia: Tenant) -> None:
     [
         ("fixed_cents", -1),
         ("fixed_cents", 10**30),
+        ("fixed_cents", 10**12 + 1),
         ("fixed_cents", 49.9),
         ("fixed_cents", "4990"),
         ("price_per_kwh", 0.92),
