@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.utils import timezone
@@ -20,6 +20,8 @@ from clients.kernel.forms import BaseDialog, MoneyField
 from clients.kernel.periods import Period, month_of
 from clients.kernel.tenancy import current_tenant_id
 from clients.models import Tenant
+
+FIRST_MONTH: Final = date(2000, 1, 1)  # nothing here was supplied before
 
 
 class PaidDialog(BaseDialog):
@@ -45,6 +47,8 @@ class PaidDialog(BaseDialog):
         chosen: date = self.cleaned_data["received_on"]
         if chosen > timezone.localdate() + timedelta(days=1):
             raise forms.ValidationError(_("This day has not come yet."))
+        if chosen < FIRST_MONTH:
+            raise forms.ValidationError(_("This day is too long ago."))
         return chosen
 
 
@@ -73,6 +77,12 @@ class BillDialog(BaseDialog):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: the dialog's own arguments
         super().__init__(*args, **kwargs)
         self.fields["month"].initial = f"{last_month():%Y-%m}"
+
+    def clean_month(self) -> date:
+        chosen: date = self.cleaned_data["month"]
+        if not FIRST_MONTH <= chosen <= timezone.localdate():
+            raise forms.ValidationError(_("This month cannot be billed yet, or any more."))
+        return chosen
 
     def preview(self, object_id: str | None) -> dict[str, object]:
         asked = self.cleaned_data.get("month") if self.is_bound and self.is_valid() else None

@@ -228,7 +228,7 @@ def aging(request: HttpRequest, tenant: Tenant) -> dict[str, Any]:
     return {"rows": rows, "total": total, "currency": tenant.currency, "link": late_list()}
 
 
-@timeline(HOME)
+@timeline(HOME, permission="billing.view_invoice")
 def paid_lately(tenant: Tenant, limit: int) -> list[Entry]:
     payments = Payment.objects.select_related("client", "invoice").order_by("-received_at")[:limit]
     return [

@@ -49,6 +49,7 @@ STATES = (
     ("paid", pgettext_lazy("invoices", "Paid")),
 )
 OVERDUE = gettext_lazy("Overdue")
+LONGEST_NUMBER = 18  # digits of a bigint
 
 
 class SituationFilter(SimpleListFilter):
@@ -116,10 +117,7 @@ class InvoiceAdmin(DetailAdmin):
         text = search_term.strip()
         if not text:
             return queryset, False
-        match = Q(client__name__icontains=text)
-        if text.isdecimal():
-            match |= Q(number=int(text))
-        return queryset.filter(match), False
+        return queryset.filter(named(text)), False
 
     def list_cards(self, request: HttpRequest, cl: ChangeList) -> list[Card]:
         today = timezone.localdate()
@@ -272,6 +270,14 @@ class InvoiceAdmin(DetailAdmin):
         period = billed_month(form.cleaned_data["month"])
         start_billing(period, now=timezone.now(), started_by=actor.label if actor else "")
         return _("Billing has started. You may leave this page; the invoices appear here.")
+
+
+def named(text: str) -> Q:
+    """Invoices of a client called so, or with this number."""
+    match = Q(client__name__icontains=text)
+    if text.isdecimal() and len(text) <= LONGEST_NUMBER:
+        match |= Q(number=int(text))
+    return match
 
 
 def plain(invoices: QuerySet[Any]) -> QuerySet[Any]:

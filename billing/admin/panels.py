@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.dataclasses import SearchResult
 
-from billing.admin.invoice import state_of, with_notice
+from billing.admin.invoice import named, state_of, with_notice
 from billing.admin.notice import NAMES, message_about
 from billing.models import Invoice, InvoiceStatus, Payment, Subscription, SubscriptionPoint
 from clients.kernel import show, when
@@ -110,7 +110,7 @@ def client_money(request: Any, client: Client) -> list[Figure]:
     return found
 
 
-@timeline(Client)
+@timeline(Client, permission="billing.view_invoice")
 def client_events(client: Client, limit: int) -> list[Entry]:
     """Invoices that were issued and payments that came."""
     entries = []
@@ -128,7 +128,7 @@ def client_events(client: Client, limit: int) -> list[Entry]:
     return entries
 
 
-@timeline(Invoice)
+@timeline(Invoice, permission="billing.view_invoice")
 def invoice_events(invoice: Invoice, limit: int) -> list[Entry]:
     """What happened to an invoice, from its issue on."""
     entries = [Entry(invoice.issued_at, "receipt_long", _("Issued"), kind="invoice")]
@@ -175,10 +175,7 @@ def cost(request: HttpRequest, shown: MeterPeriod) -> list[Figure]:
 
 @found_by("billing.view_invoice")
 def invoices(text: str) -> list[SearchResult]:
-    match = Q(client__name__icontains=text)
-    if text.isdecimal():
-        match |= Q(number=int(text))
-    found = Invoice.objects.filter(match).select_related("client").order_by("-number")[:MOST]
+    found = Invoice.objects.filter(named(text)).select_related("client").order_by("-number")[:MOST]
     return [
         SearchResult(
             _("Invoice %(number)s") % {"number": invoice.label},

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
@@ -31,10 +32,11 @@ from clients.kernel.api_fields import (
     StrictText,
     TenantSerializer,
 )
+from clients.kernel.money import LARGEST_CENTS
 from clients.models import Client
 from meters.models import MeteringPoint
 
-LARGEST_CENTS = 10**12
+CLOCKS_DIFFER = timedelta(days=1)
 MONTH = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])", re.ASCII)
 PRICE = re.compile(r"[0-9]{1,8}(\.[0-9]{1,8})?", re.ASCII)
 
@@ -84,6 +86,7 @@ class PlanSerializer(TenantSerializer):
             "created_at",
         ]
         read_only_fields = ["currency", "created_at"]
+        extra_kwargs = {"fixed_cents": {"max_value": LARGEST_CENTS}}
 
 
 class SubscriptionSerializer(TenantSerializer):
@@ -185,6 +188,13 @@ class NewPaymentSerializer(StrictSerializer):
     received_at = StrictInstant()
     reference = StrictText(required=False, max_length=64, default="")
     note = StrictText(required=False, max_length=200, default="", allow_blank=True)
+
+    default_error_messages = {"not_yet": _("This instant has not come yet.")}
+
+    def validate_received_at(self, value: datetime) -> datetime:
+        if value > timezone.now() + CLOCKS_DIFFER:
+            self.fail("not_yet")
+        return value
 
 
 class ReasonSerializer(StrictSerializer):

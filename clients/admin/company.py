@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
@@ -12,8 +13,9 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from clients.kernel.admin import TenantAdmin, office_page
 from clients.kernel.sites import tenant_site
 from clients.models import Tenant
+from clients.services.team import is_owner
 
-CURRENCIES = [("BRL", "R$ (BRL)"), ("USD", "US$ (USD)"), ("EUR", "€ (EUR)")]
+LANGUAGES = [("pt-br", _("Portuguese")), ("en", _("English"))]
 
 
 @office_page(Tenant)
@@ -24,23 +26,25 @@ class CompanyAdmin(TenantAdmin):
         (_("Address"), {"fields": ["address", ("city", "state")]}),
         (_("Language, money and time"), {"fields": [("locale", "currency"), "time_zone"]}),
     )
-    readonly_fields = ("trade",)
+    readonly_fields = ("trade", "currency")
     settings_icon = "apartment"
     settings_text = _("Name, document, address, currency and time zone")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_owner()
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fieldsets
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if db_field.name == "currency":
-            field.widget = UnfoldAdminSelectWidget(choices=CURRENCIES)
         if db_field.name == "locale":
-            languages = [("pt-br", _("Portuguese")), ("en", _("English"))]
-            field.widget = UnfoldAdminSelectWidget(choices=languages)
+            return forms.ChoiceField(
+                label=field.label, choices=LANGUAGES, widget=UnfoldAdminSelectWidget
+            )
         return field
 
 

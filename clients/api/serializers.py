@@ -2,9 +2,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from rest_framework import serializers
 
-from clients.kernel.api_fields import PublicIdField, StrictSerializer, StrictText, TenantSerializer
+from clients.kernel.api_fields import (
+    PublicIdField,
+    StrictChoice,
+    StrictSerializer,
+    StrictText,
+    TenantSerializer,
+)
 from clients.models import Client, ContactPoint, Membership, StoredFile, Tenant
 from clients.services.clients import save_client
 
@@ -51,6 +58,7 @@ class TenantProfileSerializer(TenantSerializer):
     """The operator's own company."""
 
     id = PublicIdField()
+    locale = StrictChoice(choices=settings.LANGUAGES, required=False)
 
     class Meta:
         model = Tenant

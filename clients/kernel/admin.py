@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin import ShowFacets
+from django.core.exceptions import SuspiciousOperation
 from django.db.models import Model
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse
@@ -91,8 +92,9 @@ class PulsoAdmin(ModelAdmin):
         return reverse(f"{name}_change", args=[getattr(obj, "public_id", obj.pk)])
 
     def row(self, request: HttpRequest, object_id: str) -> Any:
-        """The row of an address; what is missing and what belongs to others answers the same."""
-        return row_or_404(self.get_object(request, object_id))
+        """The row of an address; what is missing, belongs to others or may not be seen is one."""
+        found = row_or_404(self.get_object(request, object_id))
+        return row_or_404(found if self.has_view_permission(request, found) else None)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -136,6 +138,8 @@ class TenantAdmin(PulsoAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        if any("\0" in text for _name, texts in request.GET.lists() for text in texts):
+            raise SuspiciousOperation("no column holds U+0000")
         response: HttpResponse = super().changelist_view(request, extra_context)
         shown = getattr(response, "context_data", None)
         if shown and (cl := shown.get("cl")):

@@ -22,6 +22,7 @@ from clients.kernel.fields import CannotDecrypt, Sealed, seal, unseal
 from clients.kernel.tenancy import current_tenant_id
 
 PAGE, LARGEST_PAGE = 20, 200
+LONGEST_LIMIT = 10  # digits; Python refuses to read very long ones
 PAGING = frozenset({"limit", "cursor", "ordering"})
 
 
@@ -132,6 +133,7 @@ def chosen_order(request: Request, view: Any) -> str:
 
 def chosen_limit(request: Request) -> int:
     text = request.query_params.get("limit", str(PAGE))
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= LARGEST_PAGE):
+    is_number = text.isascii() and text.isdecimal() and len(text) <= LONGEST_LIMIT
+    if not (is_number and 1 <= int(text) <= LARGEST_PAGE):
         raise Refusal(400, "invalid_limit", _("The limit is a number from 1 to 200."))
     return int(text)

@@ -14,10 +14,11 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from clients.kernel import show
+from clients.kernel.money import LARGEST_CENTS
 
 AMOUNT: Final = re.compile(
     r"(?P<sign>[-\u2212])?(?:[A-Z]{0,2}\$|€|£)?"
-    r"(?P<whole>\d+|\d{1,3}(?:\.\d{3})+|\d{1,3}(?:,\d{3})+)"
+    r"(?P<whole>\d+|[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d{0,2}(?:,\d{3})+)"
     r"(?:(?P<mark>[.,])(?P<part>\d{1,2}))?",
     re.ASCII,
 )
@@ -56,6 +57,11 @@ class MoneyField(forms.CharField):
             least = show.money(self.minimum_cents)
             message = _("The smallest amount here is %(least)s.") % {"least": least}
             raise ValidationError(message, code="too_small")
+        if cents > LARGEST_CENTS:
+            message = _("The largest amount here is %(most)s.") % {
+                "most": show.money(LARGEST_CENTS)
+            }
+            raise ValidationError(message, code="too_large")
         return cents
 
     def prepare_value(self, value: object) -> object:

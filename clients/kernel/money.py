@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+LARGEST_CENTS: Final = 10**12  # a typed amount above it was mistyped
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,7 @@
 A place is a model (its detail page) or `HOME`. An app registers when its admin is imported.
 
     @panel(Client, "faturas", title=_("Invoices"), template="billing/panels/list.html", order=20)
-    def invoices(request, client):
-        return {"invoices": ...}
+    def invoices(request, client): ...  # -> {"invoices": ...}
 """
 
 from __future__ import annotations
@@ -87,7 +86,7 @@ Entries = Callable[[Any, int], Iterable[Entry]]
 _panels: dict[Place, list[Panel]] = defaultdict(list)
 _cards: dict[Place, list[Panel]] = defaultdict(list)
 _figures: dict[Place, list[tuple[int, str, Figures]]] = defaultdict(list)
-_timelines: dict[Place, list[Entries]] = defaultdict(list)
+_timelines: dict[Place, list[tuple[str, Entries]]] = defaultdict(list)
 
 
 def panel(place: Place, slug: str, **how: Any) -> Callable[[Context], Context]:
@@ -118,11 +117,11 @@ def figures(place: Place, *, order: int, permission: str = "") -> Callable[[Figu
     return register
 
 
-def timeline(place: Place) -> Callable[[Entries], Entries]:
+def timeline(place: Place, *, permission: str = "") -> Callable[[Entries], Entries]:
     """Add a source of entries: takes the object and a limit, returns the newest ones."""
 
     def register(function: Entries) -> Entries:
-        _timelines[place].append(function)
+        _timelines[place].append((permission, function))
         return function
 
     return register
@@ -146,5 +145,6 @@ def figures_of(place: Place, request: HttpRequest, subject: Any = None) -> list[
 
 
 def timeline_of(place: Place, subject: Any, limit: int = 8) -> list[Entry]:
-    found = [entry for source in _timelines[place] for entry in source(subject, limit)]
+    sources = [source for permission, source in _timelines[place] if may(permission)]
+    found = [entry for source in sources for entry in source(subject, limit)]
     return sorted(found, key=lambda entry: entry.at, reverse=True)[:limit]

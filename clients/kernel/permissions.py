@@ -15,6 +15,7 @@ TEAM: Final = frozenset({"clients.membership", "clients.tenant"})
 SECRETS: Final = frozenset(
     {"meters.devicekey", "messaging.channelaccount", "billing.gatewayaccount"}
 )
+PAPERS: Final = frozenset({"clients.storedfile"})  # invoices among them, whichever app wrote them
 PROFESSIONAL_APPS: Final = frozenset({"clients", "meters", "messaging"})
 
 
@@ -26,7 +27,8 @@ def allows(role: str, permission: str) -> bool:
         return True
     subject = f"{app}.{model}"
     if verb == VIEW:
-        return not (role == "professional" and app not in PROFESSIONAL_APPS)
+        is_hidden = app not in PROFESSIONAL_APPS or subject in PAPERS
+        return not (role == "professional" and is_hidden)
     if role == "manager":
         return subject not in TEAM or verb == "change"
     if role == "operator":

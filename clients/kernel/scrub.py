@@ -6,6 +6,7 @@ The second line of defence; the first is not to log such things (STYLE §4).
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any, Final
 
 HIDDEN: Final = "<hidden>"
@@ -49,7 +50,9 @@ def scrubbed(value: Any, depth: int = 0) -> Any:
         return [scrubbed(item, depth + 1) for item in value]
     if isinstance(value, bytes | bytearray | memoryview):
         return f"<{len(value)} bytes>"
-    return value
+    if value is None or isinstance(value, bool | int | float | date):
+        return value
+    return scrubbed(repr(value))  # as it would be written: a request says its whole address
 
 
 def scrub_log(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:

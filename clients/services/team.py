@@ -38,8 +38,13 @@ def change_membership(
     return membership
 
 
+def is_owner() -> bool:
+    """Whether an owner of the open tenant is doing this."""
+    actor = current_actor()
+    return actor is not None and actor.role == Role.OWNER
+
+
 def owners_only() -> None:
     """Raise OwnersOnly unless an owner of the open tenant is doing this."""
-    actor = current_actor()
-    if actor is None or actor.role != Role.OWNER:
+    if not is_owner():
         raise OwnersOnly(_("Only an owner of the company may do this."))

@@ -172,6 +172,7 @@ def test_a_list_answers_twenty_unless_asked(acacia: Tenant) -> None:
     [
         ("limit=0", "invalid_limit"),
         ("limit=201", "invalid_limit"),
+        (f"limit={'9' * 5000}", "invalid_limit"),
         ("limit=x", "invalid_limit"),
         ("limit=٣", "invalid_limit"),
         ("ordering=notes", "invalid_ordering"),

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from clients.kernel.tenancy import OtherTenant
 from messaging.errors import Forged
 from messaging.services.receipts import answer_challenge, door_of, keep_notice
 
@@ -27,6 +28,8 @@ def webhook(request: HttpRequest, token: str) -> HttpResponse:
         if len(request.body) > LARGEST_NOTICE:
             return _refused(413, "too_large", _("This notice is too large."))
         keep_notice(door, request.body, {k.lower(): v for k, v in request.headers.items()})
+    except OtherTenant:  # somebody signed in elsewhere plays the provider
+        return _refused(404, "not_found", _("There is nothing here."))
     except Forged:
         status = 403 if request.method == "GET" else 401
         return _refused(status, "forged", _("The signature does not match."))

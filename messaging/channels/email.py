@@ -121,7 +121,7 @@ def _session(account: Account) -> Iterator[smtplib.SMTP]:
     host, port = settings["host"], int(settings.get("port") or 587)
     if port not in _PORTS and not egress.is_listed(host, port):
         raise AddressRefused("Mail servers do not listen on this port.")
-    security = settings.get("security", "starttls")
+    security = settings.get("security") or "starttls"
     us = parseaddr(account.sender)[1].rpartition("@")[2]
     server = _Secured(local_hostname=us) if security == "tls" else _Plain(local_hostname=us)
     # A server that drips bytes would outlast every time-out of a single read.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import datetime, timedelta
 from urllib.parse import unquote, urlsplit
@@ -25,6 +26,7 @@ SETTINGS = {
     ChannelKind.EMAIL.value: ("host", "port", "security", "username", "password"),
     ChannelKind.WHATSAPP.value: ("phone_number_id", "access_token", "app_secret", "verify_token"),
 }
+SECURITIES = ("starttls", "tls", "none")
 SECRETS = frozenset({"password", "access_token", "app_secret", "verify_token"})
 REST = timedelta(hours=1)  # after a refusal that needs a person; then one message tries again
 
@@ -133,7 +135,7 @@ def as_channel_account(account: ChannelAccount) -> Account:
     credentials = account.credentials
     sender = account.sender
     if account.kind == ChannelKind.EMAIL:
-        credentials = credentials or platform_mail()
+        credentials = credentials if credentials.get("host") else platform_mail()
         sender = sender or settings.DEFAULT_FROM_EMAIL
     if account.kind == ChannelKind.WHATSAPP:
         simulated = is_simulated(account)
@@ -162,5 +164,7 @@ def check_credentials(kind: str, credentials: dict[str, str]) -> None:
     missing = [name for name in CHANNELS[kind].required if not credentials.get(name)]
     if missing:
         raise AccountIncomplete(_("This channel also needs: %s.") % ", ".join(missing))
-    if not (credentials.get("port") or "587").isdecimal():
+    if not re.fullmatch(r"[0-9]{1,5}", credentials.get("port") or "587"):
         raise AccountIncomplete(_("A port is a number, such as 587."))
+    if (credentials.get("security") or "starttls") not in SECURITIES:
+        raise AccountIncomplete(_("The security is one of: %s.") % ", ".join(SECURITIES))

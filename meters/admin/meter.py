@@ -249,6 +249,9 @@ def zone_name(request: Any, zone: ZoneInfo, at: datetime) -> str:
     return _("%(city)s time (UTC%(offset)s)") % {"city": city, "offset": f"{sign}{abs(hours):g}"}
 
 
+FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2199, 12, 31)  # what an address may ask for
+
+
 def asked_view(request: HttpRequest, meter: Meter, zone: ZoneInfo) -> View:
     """The view in the address; without one, the newest day that has readings."""
     name = request.GET.get("view", "day")
@@ -256,8 +259,7 @@ def asked_view(request: HttpRequest, meter: Meter, zone: ZoneInfo) -> View:
         on = date.fromisoformat(request.GET.get("on", ""))
     except ValueError:
         on = series.newest_day(meter, zone) or timezone.localdate(timezone=zone)
-    floor = date(1970, 1, 2)
-    return View(name if name in VIEW_NAMES else "day", max(on, floor))
+    return View(name if name in VIEW_NAMES else "day", min(max(on, FIRST_DAY), LAST_DAY))
 
 
 def period_of(meter: Any, drawing: Drawing, zone: ZoneInfo) -> MeterPeriod:

@@ -80,9 +80,13 @@ def stream(parts: Iterable[bytes]) -> bytes:
     return b"".join((HEADER, *parts, TRAILER))
 
 
+_FIRST_US: Final = (datetime.min.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
+_LAST_US: Final = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
+
+
 def from_us(instant_us: int) -> datetime:
-    """The instant again."""
-    return EPOCH + instant_us * MICROSECOND
+    """The instant again. What an offset pushes out of the calendar stops at its end."""
+    return EPOCH + min(max(instant_us, _FIRST_US), _LAST_US) * MICROSECOND
 
 
 def month_starts(first_us: int, last_us: int) -> tuple[list[date], list[int]]:

@@ -72,6 +72,23 @@ def test_a_finished_request_names_request_user_and_tenant(acacia: Tenant, log: S
 
 
 @pytest.mark.parametrize(
+    "address",
+    [
+        "/api/v1/nowhere?q=529.982.247-25&hub.verify_token=s3cr3t",
+        "/nowhere?q=s3cr3t",
+        f"/api/v1/messaging/webhooks/{'s3cr3t' * 7}",
+        f"/api/v1/webhooks/pix/{'s3cr3t' * 7}/pix",
+    ],
+)
+def test_a_refused_request_keeps_its_secrets_to_itself(
+    db: None, address: str, log: StringIO
+) -> None:
+    Browser().post(address)
+    assert "django.request" in {line["logger"] for line in lines(log)}
+    assert [secret for secret in SECRETS if secret in log.getvalue()] == []
+
+
+@pytest.mark.parametrize(
     "extra",
     [
         {"phone": "+5511987654321"},

@@ -111,7 +111,7 @@ def test_amount_is_understood_however_it_is_typed(typed: str, cents: int) -> Non
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "abc", "1,2,3", "1.2345", "12.34.56", "1.234.56", "1e3", "٣"]
+    "typed", ["", "abc", "1,2,3", "1.2345", "12.34.56", "1.234.56", "1e3", "٣", "0,004", "0.004"]
 )
 def test_amount_that_could_mean_anything_is_refused(typed: str) -> None:
     with pytest.raises(ValueError, match=r".*"):

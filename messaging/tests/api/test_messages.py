@@ -158,6 +158,7 @@ def test_secrets_are_written_and_never_read(acacia: Tenant) -> None:
     [
         ({"kind": "whatsapp", "name": "W", "credentials": {}}, "account_incomplete"),
         ({"kind": "email", "name": "M", "credentials": {"port": "x"}}, "account_incomplete"),
+        ({"kind": "email", "name": "M", "credentials": {"security": "SSL"}}, "account_incomplete"),
         (
             {"kind": "email", "name": "M", "credentials": {"api_url": "http://10.0.0.1"}},
             "unknown_setting",

@@ -15,7 +15,7 @@ from django.test import Client as Browser
 
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
-from clients.testing import make_client
+from clients.testing import make_client, sign_in
 from messaging.models import (
     ChannelAccount,
     ChannelKind,
@@ -124,6 +124,18 @@ def test_the_challenge_is_answered_as_plain_text(account: ChannelAccount) -> Non
     assert (answer.status_code, answer.content) == (200, b"1158201444")
     assert answer["Content-Type"].startswith("text/plain")
     assert refused.status_code == 403
+
+
+def test_somebody_signed_in_elsewhere_finds_no_webhook(tenants: dict[str, Tenant]) -> None:
+    with acting_for(tenants["acacia"].pk):
+        browser = sign_in(tenants["acacia"])
+    with acting_for(tenants["baobab"].pk):
+        account = make_channel_account(tenant=tenants["baobab"], kind=ChannelKind.WHATSAPP)
+        path = webhook_path(account)
+
+    answer = browser.post(path, b"{}", content_type="application/json")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 def test_other_methods_are_not_allowed(account: ChannelAccount) -> None:

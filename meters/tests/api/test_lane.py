@@ -228,6 +228,20 @@ def test_an_impossible_clock_is_quarantined_once(
         ]
 
 
+@pytest.mark.parametrize(
+    ("at", "code"),
+    [("0001-01-01T00:00:00+14:00", "too_old"), ("9999-12-31T23:59:59-14:00", "in_future")],
+)
+def test_an_offset_that_leaves_the_calendar_is_an_impossible_clock(
+    door: Door, acacia: Tenant, key: str, at: str, code: str
+) -> None:
+    status, said = door.post([{**reading(), "measured_at": at}, reading()], key)
+
+    assert (status, said["accepted"]) == (200, 1)
+    assert said["items"] == [{"item": 0, "outcome": "rejected", "code": code}]
+    assert len(stored(acacia)) == 1
+
+
 def test_a_request_may_span_months(door: Door, acacia: Tenant, key: str) -> None:
     rows = [reading(NOW - timedelta(days=days)) for days in (1, 40, 400, 1_800)]
 
