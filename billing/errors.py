@@ -32,10 +32,6 @@ class PaymentConflict(DomainError):
     code = "payment_conflict"
 
 
-class NoPixKey(DomainError):
-    code = "no_pix_key"
-
-
 class BadPeriod(DomainError):
     code = "bad_period"
 

@@ -81,6 +81,24 @@ def held(now: datetime) -> list[WorkItem]:
     ]
 
 
+@work("billing.change_payment")
+def unmatched(now: datetime) -> list[WorkItem]:
+    """Money that arrived for no invoice."""
+    found = Payment.objects.filter(invoice=None).aggregate(
+        n=Count("pk"), cents=Sum("amount_cents"), since=Min("received_at")
+    )
+    if not found["n"]:
+        return []
+    title = ngettext(
+        "%(n)d payment came without an invoice: %(money)s",
+        "%(n)d payments came without an invoice: %(money)s",
+        found["n"],
+    ) % {"n": found["n"], "money": show.money(found["cents"])}
+    detail = _("Look who paid and why, then give it back or agree what it is for.")
+    verb = Verb(_("See the payments"), reverse("admin:billing_payment_changelist"))
+    return [WorkItem("unmatched", "warning", "link", title, detail, found["since"], verb)]
+
+
 def received(period: Period) -> int:
     inside = Payment.objects.filter(received_at__gte=period.start, received_at__lt=period.end)
     return inside.aggregate(cents=Sum("amount_cents"))["cents"] or 0

@@ -85,6 +85,9 @@ class GatewayAccount(TenantModel, PublicIdModel):
             self.pix_key = read_key(self.pix_key).value
         except BadPixKey as error:
             raise ValidationError({"pix_key": str(error)}, code=error.code) from error
+        if self.base_url and not self.base_url.startswith("https://"):
+            sentence = _("The bank's address begins with https://.")
+            raise ValidationError({"base_url": sentence}, code="wrong_address")
         self.receiver_name = plain(self.receiver_name)
         self.receiver_city = plain(self.receiver_city)
 

@@ -47,7 +47,8 @@ class Email:
     required: ClassVar[tuple[str, ...]] = ()
 
     def send(self, account: Account, envelope: Envelope) -> SendResult:
-        letter = compose(account.sender, envelope)
+        reply_to = account.credentials.get("reply_to", "")
+        letter = compose(account.sender, envelope, reply_to)
         if not account.credentials.get("host"):
             return _keep(letter, Path(account.credentials["folder"]), envelope.key)
         refusal: SendDeferred | SendRefused | None = None
@@ -70,13 +71,15 @@ class Email:
         return []
 
 
-def compose(sender: str, envelope: Envelope) -> EmailMessage:
+def compose(sender: str, envelope: Envelope, reply_to: str = "") -> EmailMessage:
     """The letter, with a Message-ID that stays the same however often it is tried."""
     name, sent_from = parseaddr(sender)
     letter = EmailMessage(policy=SMTP)
     try:
         letter["From"] = Address(name, addr_spec=sent_from)
         letter["To"] = Address(addr_spec=envelope.to)
+        if answered_by := parseaddr(reply_to)[1]:
+            letter["Reply-To"] = Address(addr_spec=answered_by)
     except (ValueError, IndexError) as error:
         raise SendRefused(Advice.FALL_BACK, "bad_address") from error
     letter["Subject"] = " ".join(envelope.subject.split())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import secrets
 from datetime import datetime, timedelta
+from email.headerregistry import Address
+from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
@@ -134,14 +136,21 @@ def as_channel_account(account: ChannelAccount) -> Account:
     """The account in the words of its channel."""
     credentials = account.credentials
     sender = account.sender
-    if account.kind == ChannelKind.EMAIL:
-        credentials = credentials if credentials.get("host") else platform_mail()
-        sender = sender or settings.DEFAULT_FROM_EMAIL
+    if account.kind == ChannelKind.EMAIL and not credentials.get("host"):
+        credentials = {**platform_mail(), "reply_to": sender}
+        sender = platform_sender(sender)
     if account.kind == ChannelKind.WHATSAPP:
         simulated = is_simulated(account)
         api_url = settings.WHATSAPP_SIMULATOR_URL if simulated else settings.WHATSAPP_API_URL
         credentials = {"api_url": api_url, **credentials}
     return Account(f"{current_tenant_id()}:{account.pk}", sender, credentials)
+
+
+def platform_sender(sender: str) -> str:
+    """The platform's own address under the tenant's name: its server vouches for no other."""
+    name = parseaddr(sender)[0]
+    own_name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    return str(Address(name or own_name, addr_spec=address))
 
 
 def platform_mail() -> dict[str, str]:

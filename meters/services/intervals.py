@@ -22,9 +22,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import connection
 
-from clients.kernel.periods import Period
 from clients.kernel.tenancy import acting_for, current_tenant_id
 from meters.events import intervals_changed
 from meters.models import Meter, MeterKind
@@ -75,13 +74,6 @@ def recompute_all_touched(tenant_id: int) -> int:
     while taken := recompute_touched(tenant_id):
         total += taken
     return total
-
-
-def recompute_period(meter: Meter, period: Period) -> None:
-    """Compute a stretch of a meter again, for example after its cadence was corrected."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(sql.LOCK_METERS, [[meter.pk]])
-        _compute([Run(meter.pk, period.start, period.end)])
 
 
 def _take(tenant_id: int) -> list[Run]:

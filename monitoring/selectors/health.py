@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -155,9 +155,3 @@ def job_ages() -> dict[str, float]:
 def due_ages() -> dict[str, float]:
     """Seconds that the oldest due and unleased row of each table has been waiting, 0 when none."""
     return dict(_rows("SELECT source, age_seconds FROM oldest_due()"))
-
-
-def each_age() -> Iterator[tuple[str, str, float]]:
-    """(kind, name, seconds) of every job and every table of due work."""
-    yield from (("job", name, age) for name, age in job_ages().items())
-    yield from (("due", name, age) for name, age in due_ages().items())

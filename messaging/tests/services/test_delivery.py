@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,24 @@ def test_a_letter_goes_through_the_tenants_own_server(acacia: Tenant, settings: 
         send(make_message(client=make_client(tenant=acacia, email=EMAIL)))
 
     assert [letter.rcpt_tos for letter in mailroom.letters] == [[EMAIL]]
+
+
+def test_the_platforms_server_vouches_for_its_own_address_only(
+    acacia: Tenant, settings: Settings
+) -> None:
+    settings.HTTP_ALLOWED_PRIVATE = ["127.0.0.1"]
+    settings.DEFAULT_FROM_EMAIL = "Pulso <no-reply@pulso.example>"
+    mailroom = Mailroom()
+    with mail_server(mailroom) as port:
+        settings.EMAIL_URL = f"smtp://127.0.0.1:{port}"
+        make_channel_account(tenant=acacia)
+        send(make_message(client=make_client(tenant=acacia, email=EMAIL)))
+
+    (letter,) = mailroom.letters
+    written = message_from_bytes(letter.content, policy=policy.default)
+    assert letter.mail_from == "no-reply@pulso.example"
+    assert str(written["From"]) == f"{acacia.name} <no-reply@pulso.example>"
+    assert str(written["Reply-To"]) == "contas@acacia.example"
 
 
 def test_a_whatsapp_message_leaves_with_its_key(
