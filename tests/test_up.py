@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from config.processes import free_port, is_free
+from config.processes import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.xdist_group("up")  # one at a time: each is the whole product
@@ -48,11 +49,17 @@ class Up:
     def names(self) -> set[str]:
         return {child.name() for child in self.children if child.is_running()}
 
-    def is_gone(self) -> bool:
-        """Whether no process runs and nobody listens any more."""
-        psutil.wait_procs(self.children, timeout=20)
-        left = [child for child in self.children if child.is_running()]
-        return not left and all(is_free(port) for port in self.ports)
+    def left(self) -> list[str]:
+        """What still runs or listens: the processes' command lines and the ports."""
+        _gone, alive = psutil.wait_procs(self.children, timeout=20)
+        ports = [f"port {port}" for port in sorted(self.ports) if is_answered(port)]
+        return [" ".join(child.cmdline()) for child in alive] + ports
+
+
+def is_answered(port: int) -> bool:
+    """Whether somebody listens. Binding would not tell: any connection out may hold the number."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -98,7 +105,7 @@ def test_up_serves_until_a_signal_and_other_commands_share_its_servers(up: Up) -
 
     up.process.send_signal(signal.SIGTERM)
     assert up.process.wait(30) == 0
-    assert up.is_gone()
+    assert up.left() == []
     assert not (up.folder / "environment.json").exists()
 
 
@@ -108,11 +115,11 @@ def test_one_childs_death_stops_everything_with_status_1(up: Up) -> None:
     worker.kill()
 
     assert up.process.wait(30) == 1
-    assert up.is_gone()
+    assert up.left() == []
 
 
 def test_kill_9_leaves_nothing(up: Up) -> None:
     up.process.kill()
     up.process.wait()
 
-    assert up.is_gone()
+    assert up.left() == []

@@ -82,7 +82,7 @@ def measure(rounds: int = 1) -> dict[str, Any]:
         copies = []
         batches: dict[int, dict[str, Any]] = {}
         for rows, (connections, requests) in PLAN.items():
-            copies.append(bare_copy(bench, start))  # between the others: the machine's mood varies
+            copies.append(bare_copy(bench, start))  # between the others: the machine's speed varies
             tries = []
             for _ in range(rounds):
                 empty(bench)
@@ -244,7 +244,7 @@ def busy_tab(port: int) -> Iterator[None]:
     """Somebody who opens a page of the office again and again, in the same edge process."""
     is_over = threading.Event()
 
-    def browse() -> None:
+    def visit() -> None:
         while not is_over.is_set():
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
             with contextlib.suppress(OSError, http.client.HTTPException):
@@ -252,7 +252,7 @@ def busy_tab(port: int) -> Iterator[None]:
                 connection.getresponse().read()
             connection.close()
 
-    browser = threading.Thread(target=browse, daemon=True)
+    browser = threading.Thread(target=visit, daemon=True)
     browser.start()
     try:
         yield
