@@ -70,6 +70,15 @@ def test_what_another_has_is_said_in_a_sentence(acacia: Tenant) -> None:
     assert "Another meter has this serial number." in meter
 
 
+def test_a_contact_that_is_there_twice_is_shown(acacia: Tenant) -> None:
+    phone: dict[str, object] = {"kind": "phone", "value": "(11) 98765-4321"}
+
+    page = add_client(sign_in(acacia), phone, phone | {"value": "11987654321"}, name="Clara")
+
+    assert "This is here twice." in page
+    assert not Client.objects.filter(name="Clara").exists()
+
+
 def test_the_same_client_is_saved_again(acacia: Tenant) -> None:
     client = make_client(tenant=acacia, name="Clara", document="11222333000181")
     link = reverse("admin:clients_client_change", args=[client.public_id])

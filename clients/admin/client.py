@@ -53,9 +53,23 @@ class ClientForm(TenantForm):
         return normal_postal_code(self.cleaned_data["postal_code"])
 
 
+class ContactForms(forms.BaseInlineFormSet):  # type: ignore[type-arg]  # not when it runs
+    def clean(self) -> None:
+        """Two lines may say the same number in two ways."""
+        super().clean()
+        seen = set()
+        for form in self.forms:
+            named = (form.instance.kind, form.instance.value)
+            if form.cleaned_data.get("value") and not form.cleaned_data.get("DELETE"):
+                if named in seen:
+                    form.add_error("value", _("This is here twice."))
+                seen.add(named)
+
+
 class ContactPointInline(TabularInline):
     model = ContactPoint
     form = TenantForm
+    formset = ContactForms
     fields = ("kind", "value", "label", "is_preferred")
     extra = 0
     hide_title = True
