@@ -13,9 +13,10 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 from billing.models import GatewayAccount
 from clients.kernel.admin import TenantAdmin, office_page
 from clients.kernel.chips import chip
+from clients.kernel.forms import TenantForm
 
 
-class GatewayForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable when it runs
+class GatewayForm(TenantForm):
     """A secret that is left empty stays as it was."""
 
     client_secret = forms.CharField(

@@ -17,10 +17,10 @@ from billing.models import Plan
 from clients.kernel import show
 from clients.kernel.admin import TenantAdmin, office_page
 from clients.kernel.chips import chip
-from clients.kernel.forms import MoneyField, parse_decimal
+from clients.kernel.forms import MoneyField, TenantForm, parse_decimal
 
 
-class PlanForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable when it runs
+class PlanForm(TenantForm):
     """Prices as people write them."""
 
     fixed_cents = MoneyField(label=_("Fixed price a month"), minimum_cents=0)

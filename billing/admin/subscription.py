@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -16,10 +17,21 @@ from billing.models import Subscription, SubscriptionPoint
 from clients.kernel import when
 from clients.kernel.admin import TenantAdmin, office_page
 from clients.kernel.chips import chip
+from clients.kernel.forms import TenantForm
+
+
+class PointForms(BaseInlineFormSet):  # type: ignore[type-arg]  # not subscriptable when it runs
+    """Each point knows its subscription while it is checked, also one that is not saved yet."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        form.instance.subscription = self.instance
 
 
 class SubscriptionPointInline(TabularInline):
     model = SubscriptionPoint
+    form = TenantForm
+    formset = PointForms
     fields = ("metering_point",)
     autocomplete_fields = ("metering_point",)
     extra = 0

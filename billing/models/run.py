@@ -4,10 +4,12 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.invoice import Invoice
 from billing.models.subscription import Subscription
+from clients.kernel import when
 from clients.kernel.audit import audited
 from clients.kernel.constraints import one_of
 from clients.kernel.keys import PublicIdModel
@@ -56,7 +58,7 @@ class BillingRun(TenantModel, PublicIdModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.period_start:%Y-%m-%d}"
+        return when.month(timezone.localtime(self.period_start).date())
 
     @property
     def period(self) -> Period:

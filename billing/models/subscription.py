@@ -109,15 +109,17 @@ class SubscriptionPoint(TenantModel):
         return str(self.metering_point)
 
     def clean(self) -> None:
-        if self.metering_point_id is None or self.subscription_id is None:
+        """Also before the subscription is saved: the office checks a new one with its points."""
+        subscription: Subscription | None = getattr(self, "subscription", None)
+        if self.metering_point_id is None or subscription is None or not subscription.starts_on:
             return
         others = SubscriptionPoint.objects.filter(metering_point=self.metering_point_id)
-        others = others.exclude(subscription=self.subscription_id).filter(
+        others = others.exclude(subscription=subscription.pk).filter(
             models.Q(subscription__ends_on=None)
-            | models.Q(subscription__ends_on__gt=self.subscription.starts_on)
+            | models.Q(subscription__ends_on__gt=subscription.starts_on)
         )
-        if self.subscription.ends_on:
-            others = others.filter(subscription__starts_on__lt=self.subscription.ends_on)
+        if subscription.ends_on:
+            others = others.filter(subscription__starts_on__lt=subscription.ends_on)
         if others.exists():
             raise ValidationError(
                 {"metering_point": _("Another subscription already pays for this point.")},

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.db.models import Count, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.views import ChangeList
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from clients.kernel import people, when
 from clients.kernel.admin import office_page
 from clients.kernel.chips import chip
 from clients.kernel.detail import DetailAdmin
+from clients.kernel.documents import normal_document, normal_postal_code
+from clients.kernel.forms import TenantForm
 from clients.kernel.listing import Card, state_cards
 from clients.kernel.panels import Entry, card, timeline
 from clients.kernel.verbs import verb
@@ -29,8 +33,43 @@ from clients.services.standing import close_client, pause_client, resume_client
 LANGUAGES = [("", _("The company's language")), ("pt-br", _("Portuguese")), ("en", _("English"))]
 
 
+class ClientForm(TenantForm):
+    """A client, with numbers as people write them: the form takes the punctuation out."""
+
+    document = forms.CharField(
+        label=_("CPF or CNPJ"), required=False, max_length=20, widget=UnfoldAdminTextInputWidget
+    )
+    postal_code = forms.CharField(
+        label=capfirst(_("postal code")),
+        required=False,
+        max_length=10,
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+    def clean_document(self) -> str:
+        return normal_document(self.cleaned_data["document"])
+
+    def clean_postal_code(self) -> str:
+        return normal_postal_code(self.cleaned_data["postal_code"])
+
+
+class ContactForms(forms.BaseInlineFormSet):  # type: ignore[type-arg]  # not when it runs
+    def clean(self) -> None:
+        """Two lines may say the same number in two ways."""
+        super().clean()
+        seen = set()
+        for form in self.forms:
+            named = (form.instance.kind, form.instance.value)
+            if form.cleaned_data.get("value") and not form.cleaned_data.get("DELETE"):
+                if named in seen:
+                    form.add_error("value", _("This is here twice."))
+                seen.add(named)
+
+
 class ContactPointInline(TabularInline):
     model = ContactPoint
+    form = TenantForm
+    formset = ContactForms
     fields = ("kind", "value", "label", "is_preferred")
     extra = 0
     hide_title = True
@@ -43,6 +82,7 @@ class ContactPointInline(TabularInline):
 
 @office_page(Client)
 class ClientAdmin(DetailAdmin):
+    form = ClientForm
     list_display = ("subject", "document_", "contact", "situation", "since")
     list_filter = [("status", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter)]
     search_fields = ("name",)

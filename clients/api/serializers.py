@@ -29,6 +29,7 @@ class ClientSerializer(TenantSerializer):
 
     id = PublicIdField()
     document = StrictText(max_length=20, required=False, allow_blank=True)  # with punctuation
+    postal_code = StrictText(max_length=10, required=False, allow_blank=True)
     contact_points = ContactPointSerializer(many=True, required=False)
 
     class Meta:

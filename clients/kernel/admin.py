@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.options import IS_POPUP_VAR
 from django.core.exceptions import SuspiciousOperation
 from django.db.models import Model
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
+from clients.kernel.forms import TenantForm
 from clients.kernel.listing import Card, Sum
 from clients.kernel.panels import Words
 from clients.kernel.sites import platform_site, tenant_site
@@ -91,6 +97,21 @@ class PulsoAdmin(ModelAdmin):
             return reverse(f"{name}_changelist")
         return reverse(f"{name}_change", args=[getattr(obj, "public_id", obj.pk)])
 
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Django's message links by the key inside; ours says the name, and leads by the page."""
+        if IS_POPUP_VAR in request.POST:
+            popup: HttpResponse = super().response_add(request, obj, post_url_continue)
+            return popup
+        link = format_html('<a href="{}">{}</a>', self.page_of(obj), obj)
+        said = format_html(
+            _("The {name} “{obj}” was added successfully."), name=self.opts.verbose_name, obj=link
+        )
+        self.message_user(request, said, messages.SUCCESS)
+        answer: HttpResponse = self.response_post_save_add(request, obj)
+        return answer
+
     def row(self, request: HttpRequest, object_id: str) -> Any:
         """The row of an address; what is missing, belongs to others or may not be seen is one."""
         found = row_or_404(self.get_object(request, object_id))
@@ -110,6 +131,7 @@ class PulsoAdmin(ModelAdmin):
 class TenantAdmin(PulsoAdmin):
     """A page of the tenant's office. Who sees and who changes is said by the membership's role."""
 
+    form: type[forms.ModelForm[Any]] = TenantForm
     is_compact = True
     settings_icon = ""  # with an icon the list is a card on the settings page, with this text
     settings_text: Words = ""
@@ -120,6 +142,12 @@ class TenantAdmin(PulsoAdmin):
 
     def get_exclude(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [*(super().get_exclude(request, obj) or []), "tenant", "public_id"]
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A key without words of its own is called as what it points at."""
+        if db_field._verbose_name is None:
+            kwargs.setdefault("label", capfirst(db_field.related_model._meta.verbose_name))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """State is read here and changed by verbs."""

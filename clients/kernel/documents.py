@@ -40,6 +40,11 @@ def normal_document(text: str) -> str:
     return plain
 
 
+def normal_postal_code(text: str) -> str:
+    """`13201-000` as it is stored: without punctuation."""
+    return re.sub(r"[.\-\s]", "", text)
+
+
 def normal_phone(text: str, region: str = "BR") -> str:
     """The number in E.164, such as +5511987654321. Raises ValidationError with a sentence."""
     if not text.strip():

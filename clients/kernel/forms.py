@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import UniqueConstraint
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from unfold.forms import BaseDialogForm
@@ -15,6 +16,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from clients.kernel import show
 from clients.kernel.money import LARGEST_CENTS
+from clients.kernel.tenancy import current_tenant_id
 
 AMOUNT: Final = re.compile(
     r"(?P<sign>[-\u2212])?(?:[A-Z]{0,2}\$|€|£)?"
@@ -35,6 +37,33 @@ def parse_money(text: str) -> int:
     units = int(re.sub(r"[.,]", "", found["whole"]))
     cents = units * 100 + int((found["part"] or "").ljust(2, "0"))
     return -cents if found["sign"] else cents
+
+
+class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable when it runs
+    """A tenant's row. What must be unique within the tenant is asked before it is saved.
+
+    Django leaves out a constraint with a field that the form does not show, and `tenant` never is.
+    """
+
+    def validate_unique(self) -> None:
+        super().validate_unique()
+        form: Any = self  # its exclusions are not in the stubs
+        hidden = form._get_validation_exclusions() - {"tenant"}
+        for constraint in self.instance._meta.constraints:
+            if isinstance(constraint, UniqueConstraint) and "tenant" in constraint.fields:
+                self.instance.tenant_id = self.instance.tenant_id or current_tenant_id()
+                try:
+                    constraint.validate(type(self.instance), self.instance, exclude=hidden)
+                except ValidationError as error:
+                    shown = [name for name in constraint.fields if name in self.fields]
+                    self.add_error(shown[-1] if shown else None, _in_words(constraint, error))
+
+
+def _in_words(constraint: UniqueConstraint, error: ValidationError) -> ValidationError:
+    """The constraint's own sentence, or one that names no column."""
+    if constraint.violation_error_message != constraint.default_violation_error_message:
+        return error
+    return ValidationError(_("This already exists."), code="already_exists")
 
 
 class MoneyField(forms.CharField):

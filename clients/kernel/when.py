@@ -100,17 +100,20 @@ def duration(value: timedelta) -> str:
 
 def ago(value: datetime, now: datetime | None = None) -> str:
     """`agora`, `há 15 min`, `ontem`, `há 3 dias`; after seven days the day itself."""
-    age = (now or timezone.now()) - value
+    now = now or timezone.now()
+    age = now - value
     if age < MINUTE:
         return _("now")
     if age < DAY:
         unit = measure(age // HOUR, "h") if age >= HOUR else measure(age // MINUTE, "min")
         return _("%(time)s ago") % {"time": unit}
-    if age < 2 * DAY:
+    today, then = timezone.localtime(now).date(), timezone.localtime(value).date()
+    days = (today - then).days
+    if days == 1:
         return _("yesterday")
     if age <= WEEK:
-        return ngettext("%(n)d day ago", "%(n)d days ago", age.days) % {"n": age.days}
-    return day(timezone.localtime(value).date(), timezone.localtime(now).date())
+        return ngettext("%(n)d day ago", "%(n)d days ago", days) % {"n": days}
+    return day(then, today)
 
 
 def due(value: date, today: date | None = None) -> str:

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from clients.kernel.audit import audited
 from clients.kernel.constraints import one_of
-from clients.kernel.documents import normal_document, normal_phone
+from clients.kernel.documents import normal_document, normal_phone, normal_postal_code
 from clients.kernel.keys import PublicIdModel
 from clients.kernel.tenancy import TenantForeignKey, TenantModel
 
@@ -62,6 +62,7 @@ class Client(TenantModel, PublicIdModel):
         return self.name
 
     def clean(self) -> None:
+        self.postal_code = normal_postal_code(self.postal_code)
         try:
             self.document = normal_document(self.document)
         except ValidationError as error:

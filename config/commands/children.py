@@ -32,8 +32,8 @@ class Children:
     def start(self, name: str, program: list[str]) -> None:
         process = spawn(
             program,
-            # Celery's SIGQUIT does not wait for the running task, and there is nobody left to wait.
-            last_signal=signal.SIGQUIT if "celery" in program else signal.SIGTERM,
+            # Celery waits for its broker before it obeys, and the broker has gone with us.
+            last_signal=signal.SIGKILL if "celery" in program else signal.SIGTERM,
             env={**os.environ, **self.environment},
             cwd=ROOT,
             output=subprocess.PIPE,

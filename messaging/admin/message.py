@@ -75,6 +75,7 @@ class MessageAdmin(DetailAdmin):
 
     def page_context(self, request: HttpRequest, subject: Any) -> dict[str, Any]:
         return {
+            "title": self.about(subject),
             "icon": ICONS.get(subject.channel, "chat"),
             "label": label_of(subject.kind),
             "trail": explain(subject),

@@ -137,8 +137,11 @@ def as_channel_account(account: ChannelAccount) -> Account:
     credentials = account.credentials
     sender = account.sender
     if account.kind == ChannelKind.EMAIL and not credentials.get("host"):
-        credentials = {**platform_mail(), "reply_to": sender}
-        sender = platform_sender(sender)
+        credentials = platform_mail()
+        if settings.EMAIL_URL:
+            credentials["reply_to"] = sender
+            sender = platform_sender(sender)
+        sender = sender or settings.DEFAULT_FROM_EMAIL
     if account.kind == ChannelKind.WHATSAPP:
         simulated = is_simulated(account)
         api_url = settings.WHATSAPP_SIMULATOR_URL if simulated else settings.WHATSAPP_API_URL

@@ -12,11 +12,13 @@ from unfold.decorators import display
 
 from clients.kernel import show
 from clients.kernel.admin import TenantAdmin, office_page
+from clients.kernel.forms import TenantForm
 from meters.models import MeteringPoint, Site
 
 
 class MeteringPointInline(TabularInline):
     model = MeteringPoint
+    form = TenantForm
     fields = ("name", "kind")
     extra = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,7 +20,7 @@ LONGEST: Final = 120
 QUIET: Final = frozenset({"id", "public_id", "tenant", "created_at", "updated_at"})
 VERBS: Final = {"insert": "created", "update": "changed", "delete": "deleted"}
 VERB_LABELS: Final = {
-    "created": _("created"),
+    "created": _("added"),
     "changed": _("changed"),
     "deleted": _("deleted"),
 }
@@ -217,6 +218,8 @@ def text_of(row: Any, field: Any) -> str | None:
         return None
     if isinstance(value, bytes | memoryview):
         return f"{len(value)} bytes"
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)[:LONGEST]
     label = dict(field.flatchoices).get(value, value)
     return str(label)[:LONGEST]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django import template
 from django.utils import timezone
@@ -32,4 +32,6 @@ def written(field: str, text: str | None) -> str | None:
         return show.money(int(text))
     if field.endswith(("_at", "_start", "_end", "_until")):
         return when.moment(timezone.localtime(datetime.fromisoformat(text)))
+    if field.endswith("_on"):
+        return when.paper_day(date.fromisoformat(text))
     return {"True": _("yes"), "False": _("no")}.get(text, text)

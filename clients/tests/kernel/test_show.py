@@ -50,6 +50,7 @@ NBSP = show.NBSP
         (lambda: when.ago(NOW - timedelta(minutes=15), NOW), "há 15 min", "15 min ago"),
         (lambda: when.ago(NOW - timedelta(hours=3), NOW), "há 3 h", "3 h ago"),
         (lambda: when.ago(NOW - timedelta(days=1), NOW), "ontem", "yesterday"),
+        (lambda: when.ago(NOW - timedelta(hours=47), NOW), "há 2 dias", "2 days ago"),
         (lambda: when.ago(NOW - timedelta(days=6), NOW), "há 6 dias", "6 days ago"),
         (lambda: when.ago(NOW - timedelta(days=20), NOW), "2 nov", "2 Nov"),
         (lambda: when.due(date(2026, 11, 25), TODAY), "vence em 3 dias", "due in 3 days"),

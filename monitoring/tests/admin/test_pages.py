@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from billing.models import HeldInvoice, HoldReason
+from billing.testing import make_subscription
 from clients.kernel.attribution import because
 from clients.kernel.tenancy import Actor, acting_as, acting_for
 from clients.kernel.work import work_items
@@ -42,6 +45,33 @@ def test_older_changes_are_one_click_away(acacia: Tenant) -> None:
     second: Any = browser.get("/admin/audit/" + first.context_data["older"])
     shown = [e.subject for page in (first, second) for e in page.context_data["entries"]]
     assert shown == [f"Client {number:02d}" for number in reversed(range(30))]
+
+
+def test_a_held_invoice_with_its_detail_is_shown(acacia: Tenant) -> None:
+    start = timezone.now()
+    with acting_for(acacia.pk):
+        browser = sign_in(acacia)
+        HeldInvoice.objects.create(
+            subscription=make_subscription(tenant=acacia),
+            period_start=start,
+            period_end=start + timedelta(days=30),
+            reason=HoldReason.NO_DATA,
+            detail={"complete": "0.5"},
+            total_cents=100,
+            currency="BRL",
+            held_at=start,
+        )
+    page = browser.get("/admin/audit/?model=billing.heldinvoice").content.decode()
+    assert "{&quot;complete&quot;: &quot;0.5&quot;}" in page
+
+
+def test_a_day_is_written_as_people_write_it(acacia: Tenant) -> None:
+    with acting_for(acacia.pk):
+        browser = sign_in(acacia)
+        make_subscription(tenant=acacia, starts_on=date(2026, 12, 5))
+    headers = {"accept-language": "pt-br"}
+    page = browser.get("/admin/audit/?model=billing.subscription", headers=headers)
+    assert "05/12/2026" in page.content.decode()
 
 
 @pytest.mark.parametrize(
