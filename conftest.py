@@ -22,11 +22,21 @@ def pytest_configure(config: pytest.Config) -> None:
     """The controller starts the servers once; workers read where they are. Then Django can load."""
     if not os.environ.get("PULSO_TEST_SERVERS"):
         _start_servers(config)
+    _take_own_cache()
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     import django
 
     django.setup()
     config.pluginmanager.import_plugin("clients.testing")
+
+
+def _take_own_cache() -> None:
+    """A Valkey database for each worker: their tenants have the same numbers, and would share
+    counters."""
+    servers = json.loads(os.environ["PULSO_TEST_SERVERS"])
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    number = int(worker.removeprefix("gw")) + 1 if worker else 0
+    os.environ["REDIS_URL"] = urlsplit(servers["valkey"])._replace(path=f"/{number}").geturl()
 
 
 def _start_servers(config: pytest.Config) -> None:
@@ -116,7 +126,7 @@ class Databases:
 
     def environment(self) -> dict[str, str]:
         """Variables for a process of its own that works on this worker's database."""
-        return _environment(self.servers["urls"], self.servers["valkey"], self.name)
+        return _environment(self.servers["urls"], os.environ["REDIS_URL"], self.name)
 
 
 @pytest.fixture(scope="session")
