@@ -64,6 +64,7 @@ DEFINER_FUNCTIONS = {
     "meters_quarantine": "ingest",
     "meters_senders": "ingest",
     "meters_touched_tenants": "app",
+    "meters_change_tenants": "app",
     "oldest_due": "app",
     "forget_expired": "app",
     "business_figures": "app",

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.apps import apps
-from django.db import connection
+from django.db import connection, models
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,8 @@ def claim_slot(job: str, every: timedelta) -> bool:
 def sync_schedule(using: str) -> None:
     """Make django-celery-beat's rows agree with the registered jobs. Safe to call twice.
 
-    Rows of other tasks are left alone; the interval of ours is reset, `enabled` is kept.
+    Rows of other tasks are left alone; the interval of ours is reset, `enabled` is kept. A job that
+    no longer exists loses its row.
     """
     interval_model = apps.get_model("django_celery_beat", "IntervalSchedule")
     task_model = apps.get_model("django_celery_beat", "PeriodicTask")
@@ -73,3 +74,7 @@ def sync_schedule(using: str) -> None:
         task_model.objects.using(using).update_or_create(
             name=job.task, defaults={"task": job.task, "interval": interval}
         )
+    ours = [f"{config.label}.tasks." for config in apps.get_app_configs()]
+    for row in task_model.objects.using(using).filter(name=models.F("task")):
+        if row.task not in PERIODIC and row.task.startswith(tuple(ours)):
+            row.delete()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from meters.models.change import Change
 from meters.models.device_key import DeviceKey, DeviceKeyMeter
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
@@ -7,6 +8,7 @@ from meters.models.reading import Conflict, Quarantine, QuarantineReason, Readin
 from meters.models.site import MeteringPoint, MeterKind, Site
 
 __all__ = [
+    "Change",
     "Conflict",
     "DayTotal",
     "DeviceKey",

@@ -28,6 +28,7 @@ from clients.kernel.tenancy import acting_for, current_tenant_id
 from meters.events import intervals_changed
 from meters.models import Meter, MeterKind
 from meters.services import interval_sql as sql
+from meters.services.followers import tell_followers
 
 METERS_AT_ONCE: Final = 500
 QUARTERS_AT_ONCE: Final = 6_000
@@ -64,6 +65,7 @@ def recompute_touched(tenant_id: int) -> int:
         if not runs:
             return 0
         _compute(runs)
+        tell_followers(runs)
         intervals_changed.announce(tenant_id=tenant_id)
         return len(runs)
 

@@ -17,7 +17,7 @@ from meters.services.installations import install_meter
 from meters.services.intervals import recompute_all_touched
 from meters.services.keys import revoke_key, rotate_key
 from meters.services.partitions import make_partitions
-from meters.tasks import recompute, sweep_touched
+from meters.tasks.intervals import recompute, sweep_touched
 from meters.testing import (
     keep_readings,
     make_key,

@@ -74,6 +74,25 @@ def test_the_schedule_agrees_with_the_jobs_and_keeps_what_was_switched_off(
     assert row.enabled is False
 
 
+@pytest.mark.commits
+def test_the_row_of_a_job_that_no_longer_exists_goes_and_others_stay(
+    acacia: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: Any = apps.get_model("django_celery_beat", "PeriodicTask").objects
+    monkeypatch.setattr(
+        jobs, "PERIODIC", {"clients.tasks.gone": PeriodicJob("clients.tasks.gone", HOUR)}
+    )
+    sync_schedule("default")
+    every = rows.get(name="clients.tasks.gone").interval
+    rows.create(name="By hand", task="clients.tasks.gone", interval=every)
+
+    monkeypatch.setattr(jobs, "PERIODIC", {})
+    sync_schedule("default")
+
+    assert not rows.filter(name="clients.tasks.gone").exists()
+    assert rows.filter(name="By hand").exists()
+
+
 def test_every_periodic_job_is_a_task_that_exists(db: None) -> None:
     app.loader.import_default_modules()
     assert set(PERIODIC) - set(app.tasks) == set()

@@ -1,0 +1,5 @@
+"""When things happen to meters, a file for each thing. Importing it registers them all."""
+
+from __future__ import annotations
+
+from meters.tasks import intervals as intervals
