@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from csp.decorators import csp_update
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
@@ -94,8 +94,7 @@ class TenantAdminSite(PulsoSite):
     """Open to an active member of the tenant that the middleware opened."""
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
-        answer: Any = Choices.as_view(admin_site=self)(request)  # the stubs know only its base
-        return answer
+        return cast(HttpResponse, Choices.as_view(admin_site=self)(request))
 
     def has_permission(self, request: HttpRequest) -> bool:
         try:
