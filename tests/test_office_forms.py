@@ -73,6 +73,12 @@ def test_what_another_has_is_said_in_a_sentence(acacia: Tenant) -> None:
     assert "Another meter has this serial number." in meter
 
 
+def test_a_contact_line_left_empty_is_none(acacia: Tenant) -> None:
+    add_client(sign_in(acacia), {"kind": "email", "value": "", "label": ""}, name="Clara")
+
+    assert Client.objects.get(name="Clara").contact_points.count() == 0
+
+
 def test_a_contact_that_is_there_twice_is_shown(acacia: Tenant) -> None:
     phone: dict[str, object] = {"kind": "phone", "value": "(11) 98765-4321"}
 
