@@ -199,6 +199,19 @@ def resume_connection(row: Connection) -> None:
     )
 
 
+def adopt_profile(
+    row: Connection, profile: str, *, word_order: str = "", byte_order: str = ""
+) -> None:
+    """Read the device with another map from now on."""
+    orders = {"word_order": word_order, "byte_order": byte_order}
+    others = {name: value for name, value in row.options.items() if name not in orders}
+    row.profile = profile
+    row.options = others | {name: value for name, value in orders.items() if value}
+    row.clean()
+    row.save(update_fields=["profile", "options"])
+    ask_soon(row)
+
+
 def ask_soon(row: Connection) -> None:
     """After a change: what was wrong with the old settings says nothing of the new ones."""
     running = Connection.objects.filter(pk=row.pk).exclude(state=ConnectionState.PAUSED)
