@@ -135,7 +135,8 @@ class ConnectionAdmin(TenantAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         serving = Prefetch("meter__installations", presence.serving(), to_attr="serving")
-        return super().get_queryset(request).select_related("meter").prefetch_related(serving)
+        rows: QuerySet[Connection] = super().get_queryset(request)
+        return rows.select_related("meter").prefetch_related(serving)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [*super().get_readonly_fields(request, obj), "said", *(["meter"] if obj else [])]

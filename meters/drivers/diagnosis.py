@@ -50,7 +50,7 @@ async def diagnose(line: Modbus, target: Target) -> Diagnosis:
     try:
         answers = await line.registers(target, profile)
     except WrongMap:
-        doubts = (Doubt("no_such_registers", profile.identity.must[0]),)
+        doubts: tuple[Doubt, ...] = (Doubt("no_such_registers", profile.identity.must[0]),)
         others = await _others(line, target, profile)
         return Diagnosis(profile.title, {}, doubts, True, suggestions=others)
     said = _decoded(profile, answers, target)

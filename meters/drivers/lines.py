@@ -91,7 +91,8 @@ class SerialLine:
 
     @classmethod
     async def open(cls, target: Target) -> SerialLine:
-        import serial  # only whoever has a serial port needs it
+        # Only whoever has a serial port needs it; it brings no types.
+        import serial  # type: ignore[import-untyped]
 
         path = serial_path(target.serial_path)
         try:

@@ -52,7 +52,7 @@ class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     pass
 
 
-class Source(_Strict):
+class Source(_Strict, frozen=True):
     """The document that a profile was written from."""
 
     title: _Text
@@ -60,7 +60,7 @@ class Source(_Strict):
     url: str = ""
 
 
-class Verified(_Strict):
+class Verified(_Strict, frozen=True):
     """How far the profile can be trusted."""
 
     by: Literal["device", "document", "other_software"]
@@ -68,7 +68,7 @@ class Verified(_Strict):
     on: _Text
 
 
-class Register(_Strict):
+class Register(_Strict, frozen=True):
     """One value: where it lies, how it is written, what it means and what it can be."""
 
     quantity: _Text  # a name of models/quantities.py, or extra.<name>
@@ -95,7 +95,7 @@ class Register(_Strict):
         return self.scale * UNITS[self.unit][1]
 
 
-class Marking(_Strict):
+class Marking(_Strict, frozen=True):
     """A text that the device carries in its registers, read when a connection is tested."""
 
     address: _Address
@@ -104,14 +104,14 @@ class Marking(_Strict):
     manual: _Text
 
 
-class Identity(_Strict):
+class Identity(_Strict, frozen=True):
     """How a wrong map shows: these values must be possible, whatever else is said."""
 
     must: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     marking: Marking | None = None
 
 
-class Vector(_Strict):
+class Vector(_Strict, frozen=True):
     """Registers as the device would send them, and the values that they are."""
 
     note: _Text
@@ -126,7 +126,7 @@ class Vector(_Strict):
         return found
 
 
-class Serial(_Strict):
+class Serial(_Strict, frozen=True):
     """The serial line's settings as the device leaves the factory."""
 
     baud: int = 9_600
@@ -134,7 +134,7 @@ class Serial(_Strict):
     stop_bits: Literal[1, 2] = 1
 
 
-class Profile(_Strict):
+class Profile(_Strict, frozen=True):
     """What a model of meter has in which register."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,40}$")]

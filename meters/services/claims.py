@@ -89,8 +89,9 @@ def claim(
     The leases of those already `held` are prolonged. A negative `ahead` leaves punctual ones to
     somebody else.
     """
+    asked: list[Any] = [holder, list(held), limit, ahead, HOLD, list(drivers)]
     with connection.cursor() as cursor:
-        cursor.execute(CLAIM, [holder, list(held), limit, ahead, HOLD, list(drivers)])
+        cursor.execute(CLAIM, asked)
         found = cursor.fetchall()
     now = time.monotonic()
     by_tenant: dict[int, dict[int, tuple[int, float]]] = defaultdict(dict)
@@ -117,8 +118,9 @@ def claim_one(holder: str, row: Connection) -> Claimed | None:
 
     Ask again until it is free: the place is kept, and pollers begin nothing new on that bus.
     """
+    asked: list[Any] = [f"test {holder}", row.tenant_id, row.pk, HOLD]
     with connection.cursor() as cursor:
-        cursor.execute(CLAIM_ONE, [f"test {holder}", row.tenant_id, row.pk, HOLD])
+        cursor.execute(CLAIM_ONE, asked)
         (fence,) = cursor.fetchone()
     return claimed_of(row, fence, time.monotonic()) if fence else None
 
