@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from meters.models.change import Change
 from meters.models.device_key import DeviceKey, DeviceKeyMeter
+from meters.models.disregarded import Disregarded
+from meters.models.estimate import Edit, EditKind, Estimate, Method
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
 from meters.models.reading import Conflict, Quarantine, QuarantineReason, Reading, Touched
+from meters.models.register_event import EventKind, EventState, RegisterEvent
 from meters.models.site import MeteringPoint, MeterKind, Site
 
 __all__ = [
@@ -13,15 +16,23 @@ __all__ = [
     "DayTotal",
     "DeviceKey",
     "DeviceKeyMeter",
+    "Disregarded",
+    "Edit",
+    "EditKind",
+    "Estimate",
+    "EventKind",
+    "EventState",
     "Installation",
     "Interval",
     "Meter",
     "MeterKind",
     "MeteringPoint",
+    "Method",
     "Quality",
     "Quarantine",
     "QuarantineReason",
     "Reading",
+    "RegisterEvent",
     "Rule",
     "Site",
     "Touched",
