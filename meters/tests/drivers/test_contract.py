@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from clients.kernel.errors import Retryable
+from config.commands.on_demand import POLLED
 from config.processes import free_port
 from meters.drivers import DRIVERS
 from meters.drivers.base import Driver, Target
@@ -72,3 +73,7 @@ def test_a_meter_that_hangs_up_is_worth_retrying(name: str, driver: type[Driver]
             return await refused(driver, replace(target, **TARGETS[name]))
 
     assert asyncio.run(work()) < 2.0
+
+
+def test_up_starts_the_poller_for_every_driver_that_is_asked() -> None:
+    assert set(DRIVERS) <= set(POLLED)
