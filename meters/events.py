@@ -9,3 +9,6 @@ readings_stored = Event("meters.readings_stored")
 
 # Intervals and day totals of the tenant have changed.
 intervals_changed = Event("meters.intervals_changed")
+
+# Somebody outside wants devices to be asked now; what is due is in `Connection`.
+polling_asked = Event("meters.polling_asked")
