@@ -1,6 +1,13 @@
 from __future__ import annotations
 
 from meters.models.change import Change
+from meters.models.connection import (
+    Connection,
+    ConnectionDriver,
+    ConnectionState,
+    Parity,
+    Transport,
+)
 from meters.models.device_key import DeviceKey, DeviceKeyMeter
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
@@ -10,6 +17,9 @@ from meters.models.site import MeteringPoint, MeterKind, Site
 __all__ = [
     "Change",
     "Conflict",
+    "Connection",
+    "ConnectionDriver",
+    "ConnectionState",
     "DayTotal",
     "DeviceKey",
     "DeviceKeyMeter",
@@ -18,6 +28,7 @@ __all__ = [
     "Meter",
     "MeterKind",
     "MeteringPoint",
+    "Parity",
     "Quality",
     "Quarantine",
     "QuarantineReason",
@@ -25,4 +36,5 @@ __all__ = [
     "Rule",
     "Site",
     "Touched",
+    "Transport",
 ]
