@@ -128,10 +128,10 @@ def instant(value: Any, zone: tzinfo = UTC) -> datetime | None:
         if isinstance(value, str):
             found = datetime.fromisoformat(value)
             return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
-        seconds = number(value) or 0.0
-        return datetime.fromtimestamp(
-            seconds / 1000 if seconds >= MILLISECONDS_FROM else seconds, UTC
-        )
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise Malformed("bad_time")
+        is_milliseconds = value >= MILLISECONDS_FROM
+        return datetime.fromtimestamp(value / 1000 if is_milliseconds else value, UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise Malformed("bad_time") from error
 
