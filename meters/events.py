@@ -9,3 +9,6 @@ readings_stored = Event("meters.readings_stored")
 
 # Intervals and day totals of the tenant have changed.
 intervals_changed = Event("meters.intervals_changed")
+
+# A device that remembers came back after a gap; the row is a `HistoryGap`.
+history_wanted = Event("meters.history_wanted")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from meters.models.broker import BrokerState, MqttBroker
 from meters.models.change import Change
 from meters.models.connection import (
     Connection,
@@ -9,12 +10,15 @@ from meters.models.connection import (
     Transport,
 )
 from meters.models.device_key import DeviceKey, DeviceKeyMeter
+from meters.models.history_gap import HistoryGap
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
 from meters.models.reading import Conflict, Quarantine, QuarantineReason, Reading, Touched
 from meters.models.site import MeteringPoint, MeterKind, Site
+from meters.models.uplink import Uplink
 
 __all__ = [
+    "BrokerState",
     "Change",
     "Conflict",
     "Connection",
@@ -23,11 +27,13 @@ __all__ = [
     "DayTotal",
     "DeviceKey",
     "DeviceKeyMeter",
+    "HistoryGap",
     "Installation",
     "Interval",
     "Meter",
     "MeterKind",
     "MeteringPoint",
+    "MqttBroker",
     "Parity",
     "Quality",
     "Quarantine",
@@ -37,4 +43,5 @@ __all__ = [
     "Site",
     "Touched",
     "Transport",
+    "Uplink",
 ]
