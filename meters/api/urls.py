@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from clients.kernel.api import Router
-from meters.api import views
+from meters.api import chirpstack, views
 
 router = Router()
 router.register("sites", views.SiteViewSet, basename="site")
@@ -11,4 +11,7 @@ router.register("metering-points", views.MeteringPointViewSet, basename="meterin
 router.register("meters", views.MeterViewSet, basename="meter")
 router.register("device-keys", views.DeviceKeyViewSet, basename="device-key")
 
-urlpatterns = [path("", include(router.urls))]
+urlpatterns = [
+    path("webhooks/chirpstack/<str:token>", chirpstack.chirpstack, name="chirpstack"),
+    path("", include(router.urls)),
+]

@@ -108,7 +108,7 @@ def numbers(value: Any) -> list[float]:
     return [each for each in found if each is not None]
 
 
-def register(value: Any, factor: int = 1) -> int | None:
+def register(value: Any, factor: int | Decimal = 1) -> int | None:
     """A counter in whole base units, half up: `factor` base units are one of the device's."""
     found = number(value)
     if found is None:

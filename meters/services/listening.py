@@ -10,15 +10,12 @@ register dated hours late would put all use of those hours into one second.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
-from django.db import connection as database
 from django.db.models import F
 from django.utils import timezone
 
@@ -39,6 +36,7 @@ from meters.models import (
     Reading,
 )
 from meters.services.ingest import Answer, store_readings
+from meters.services.outages import translated
 from meters.services.samples import samples_of
 
 logger = logging.getLogger(__name__)
@@ -95,7 +93,7 @@ class BrokerReader:
 
     def refresh(self) -> Account | None:
         """The broker's account, and the topics of now in `routes`; None when it is gone."""
-        with _translated(), acting_for(self.tenant_id):
+        with translated(), acting_for(self.tenant_id):
             broker = MqttBroker.objects.filter(pk=self.broker_id, is_active=True).first()
             if broker is None:
                 return None
@@ -124,7 +122,7 @@ class BrokerReader:
         """Keep what was said, whole. Raises StorageUnavailable; the same letters may come again.
         Safe to call twice."""
         found = self._read(letters)
-        with _translated():
+        with translated():
             gaps = self._note_gaps(found)
             answer = self._store(found)
             self._count(found, answer)
@@ -140,7 +138,7 @@ class BrokerReader:
 
     def _tell(self, **fields: Any) -> None:
         try:
-            with _translated(), acting_for(self.tenant_id):
+            with translated(), acting_for(self.tenant_id):
                 MqttBroker.objects.filter(pk=self.broker_id).update(**fields)
         except StorageUnavailable:  # only news; the next will be told
             logger.warning("state not kept", extra={"broker_id": self.broker_id})
@@ -149,7 +147,7 @@ class BrokerReader:
         """Show what was counted, although nothing more came."""
         if self._counted.messages:
             try:
-                with _translated():
+                with translated():
                     self._tell_counts({}, self.clock())
             except StorageUnavailable:  # they will be told with the next
                 logger.warning("counts not kept", extra={"broker_id": self.broker_id})
@@ -343,22 +341,3 @@ def _zones(meter_ids: Sequence[int]) -> dict[int, ZoneInfo]:
     serving = Installation.objects.filter(meter_id__in=meter_ids, ends_at__isnull=True)
     sites = serving.select_related("metering_point__site")
     return {each.meter_id: each.metering_point.site.zone for each in sites}
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """A database that does not answer is worth asking again."""
-    if not database.in_atomic_block:
-        close_old_connections()
-    try:
-        yield
-    except (OperationalError, InterfaceError) as error:
-        _forget_connection()
-        raise StorageUnavailable("the database did not answer") from error
-
-
-def _forget_connection() -> None:
-    try:
-        database.close()
-    except DatabaseError:
-        database.connection = None
