@@ -22,6 +22,7 @@ LARGEST_REGISTER: Final = 10**15
 LARGEST_INSTANT: Final = 1e12
 MILLISECONDS_FROM: Final = 1e11  # as seconds this would be the year 5138
 PHASES: Final = ("l1", "l2", "l3")
+LETTERS: Final = ("a", "b", "c")  # what firmwares call them
 
 
 class Malformed(Permanent):

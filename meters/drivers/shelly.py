@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from meters.drivers.pushed import (
+    LETTERS,
     PHASES,
     Heard,
     Listener,
@@ -33,7 +34,6 @@ from meters.drivers.pushed import (
 COMPONENTS: Final = ("em", "emdata", "em1", "em1data", "pm1", "switch")
 NOTIFICATIONS: Final = frozenset({"NotifyStatus", "NotifyFullStatus"})
 WILL: Final = {b"true": True, b"false": False}
-LETTERS: Final = ("a", "b", "c")
 
 
 class Shelly:
