@@ -11,9 +11,12 @@ from meters.models.connection import (
 )
 from meters.models.device_key import DeviceKey, DeviceKeyMeter
 from meters.models.history_gap import HistoryGap
+from meters.models.disregarded import Disregarded
+from meters.models.estimate import Edit, EditKind, Estimate, Method
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
 from meters.models.reading import Conflict, Quarantine, QuarantineReason, Reading, Touched
+from meters.models.register_event import EventKind, EventState, RegisterEvent
 from meters.models.site import MeteringPoint, MeterKind, Site
 from meters.models.uplink import Uplink
 
@@ -28,17 +31,25 @@ __all__ = [
     "DeviceKey",
     "DeviceKeyMeter",
     "HistoryGap",
+    "Disregarded",
+    "Edit",
+    "EditKind",
+    "Estimate",
+    "EventKind",
+    "EventState",
     "Installation",
     "Interval",
     "Meter",
     "MeterKind",
     "MeteringPoint",
     "MqttBroker",
+    "Method",
     "Parity",
     "Quality",
     "Quarantine",
     "QuarantineReason",
     "Reading",
+    "RegisterEvent",
     "Rule",
     "Site",
     "Touched",
