@@ -78,3 +78,15 @@ class BadFile(DomainError):
     """A file cannot be imported; nothing of it is stored."""
 
     code = "bad_file"
+
+
+class BusBusy(DomainError):
+    """Somebody else is talking on the line of this connection."""
+
+    code = "bus_busy"
+
+
+class NotPolled(DomainError):
+    """The device of this connection is not asked; it speaks by itself."""
+
+    code = "not_polled"

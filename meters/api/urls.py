@@ -3,15 +3,17 @@ from __future__ import annotations
 from django.urls import include, path
 
 from clients.kernel.api import Router
-from meters.api import chirpstack, views
+from meters.api import chirpstack, connections, views
 
 router = Router()
 router.register("sites", views.SiteViewSet, basename="site")
 router.register("metering-points", views.MeteringPointViewSet, basename="metering-point")
 router.register("meters", views.MeterViewSet, basename="meter")
 router.register("device-keys", views.DeviceKeyViewSet, basename="device-key")
+router.register("connections", connections.ConnectionViewSet, basename="connection")
 
 urlpatterns = [
-    path("webhooks/chirpstack/<str:token>", chirpstack.chirpstack, name="chirpstack"),
     path("", include(router.urls)),
+    path("cron/poll", connections.cron_poll, name="cron_poll"),
+    path("webhooks/chirpstack/<str:token>", chirpstack.chirpstack, name="chirpstack"),
 ]

@@ -23,7 +23,7 @@ from clients.kernel.tenancy import acting_for
 from meters.drivers.base import Target
 from meters.drivers.shelly_history import Minute, ShellyHistory
 from meters.models import Connection, HistoryGap, Reading
-from meters.services.connections import target_of
+from meters.services.claims import target_of
 from meters.services.ingest import store_readings
 from meters.services.samples import samples_of
 
