@@ -65,6 +65,8 @@ DEFINER_FUNCTIONS = {
     "meters_senders": "ingest",
     "meters_touched_tenants": "app",
     "meters_change_tenants": "app",
+    "lease_meters_historygap": "app",
+    "meters_claim_brokers": "app",
     "meters_claim_connection": "app",
     "meters_claim_connections": "app",
     "meters_next_connection_due": "app",

@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from clients.kernel.api import Router
-from meters.api import connections, views
+from meters.api import chirpstack, connections, views
 
 router = Router()
 router.register("sites", views.SiteViewSet, basename="site")
@@ -15,4 +15,5 @@ router.register("connections", connections.ConnectionViewSet, basename="connecti
 urlpatterns = [
     path("", include(router.urls)),
     path("cron/poll", connections.cron_poll, name="cron_poll"),
+    path("webhooks/chirpstack/<str:token>", chirpstack.chirpstack, name="chirpstack"),
 ]

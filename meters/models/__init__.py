@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from meters.models.broker import BrokerState, MqttBroker
 from meters.models.change import Change
 from meters.models.connection import (
     Connection,
@@ -9,6 +10,7 @@ from meters.models.connection import (
     Transport,
 )
 from meters.models.device_key import DeviceKey, DeviceKeyMeter
+from meters.models.history_gap import HistoryGap
 from meters.models.disregarded import Disregarded
 from meters.models.estimate import Edit, EditKind, Estimate, Method
 from meters.models.interval import DayTotal, Interval, Quality, Rule
@@ -16,8 +18,10 @@ from meters.models.meter import Installation, Meter
 from meters.models.reading import Conflict, Quarantine, QuarantineReason, Reading, Touched
 from meters.models.register_event import EventKind, EventState, RegisterEvent
 from meters.models.site import MeteringPoint, MeterKind, Site
+from meters.models.uplink import Uplink
 
 __all__ = [
+    "BrokerState",
     "Change",
     "Conflict",
     "Connection",
@@ -26,6 +30,7 @@ __all__ = [
     "DayTotal",
     "DeviceKey",
     "DeviceKeyMeter",
+    "HistoryGap",
     "Disregarded",
     "Edit",
     "EditKind",
@@ -37,6 +42,7 @@ __all__ = [
     "Meter",
     "MeterKind",
     "MeteringPoint",
+    "MqttBroker",
     "Method",
     "Parity",
     "Quality",
@@ -48,4 +54,5 @@ __all__ = [
     "Site",
     "Touched",
     "Transport",
+    "Uplink",
 ]
