@@ -53,7 +53,11 @@ class Edge:
     """Hands each request to whom it belongs."""
 
     def __init__(self) -> None:
-        self.lane = Lane(database_url("ingest"), rate_per_minute=settings.INGEST_RATE_PER_MINUTE)
+        self.lane = Lane(
+            database_url("ingest"),
+            rate_per_minute=settings.INGEST_RATE_PER_MINUTE,
+            valkey_url=settings.REDIS_URL,
+        )
         self._django_turn = asyncio.Semaphore(DJANGO_AT_ONCE)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:

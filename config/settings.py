@@ -302,7 +302,7 @@ RATELIMIT_FAIL_OPEN = True
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]
 
 # Requests a minute for a device key that has no rate of its own.
-INGEST_RATE_PER_MINUTE = env.int("INGEST_RATE_PER_MINUTE", default=600)
+INGEST_RATE_PER_MINUTE = env.int("INGEST_RATE_PER_MINUTE", default=10)
 
 # Languages, time, files
 

@@ -1,10 +1,19 @@
 from __future__ import annotations
 
 from meters.models.change import Change
-from meters.models.device_key import DeviceKey, DeviceKeyMeter
+from meters.models.clock import MeterClock
+from meters.models.device_key import DeviceKey, DeviceKeyMeter, EpochUnit
+from meters.models.forwarder import ForwardBatch, ForwardedMeter, Forwarder
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
-from meters.models.reading import Conflict, Quarantine, QuarantineReason, Reading, Touched
+from meters.models.reading import (
+    Conflict,
+    Handling,
+    Quarantine,
+    QuarantineReason,
+    Reading,
+    Touched,
+)
 from meters.models.site import MeteringPoint, MeterKind, Site
 
 __all__ = [
@@ -13,9 +22,15 @@ __all__ = [
     "DayTotal",
     "DeviceKey",
     "DeviceKeyMeter",
+    "EpochUnit",
+    "ForwardBatch",
+    "ForwardedMeter",
+    "Forwarder",
+    "Handling",
     "Installation",
     "Interval",
     "Meter",
+    "MeterClock",
     "MeterKind",
     "MeteringPoint",
     "Quality",

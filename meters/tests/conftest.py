@@ -1,0 +1,40 @@
+"""Places of the ingest lane. It is loaded before Django is set up, so it imports when it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from clients.models import Tenant
+    from meters.models import Meter
+    from meters.tests.door import Door
+
+
+@pytest.fixture
+def door(fresh_database: Any, acacia: Tenant) -> Iterator[Door]:
+    from meters.tests.door import Door
+
+    door = Door(fresh_database.environment()["DATABASE_INGEST_URL"])
+    yield door
+    door.close()
+
+
+@pytest.fixture
+def meter(acacia: Tenant) -> Meter:
+    from clients.kernel.tenancy import acting_for
+    from meters.testing import make_meter
+
+    with acting_for(acacia.pk):
+        return make_meter(tenant=acacia, serial="AA:01")
+
+
+@pytest.fixture
+def key(acacia: Tenant, meter: Meter) -> str:
+    from clients.kernel.tenancy import acting_for
+    from meters.testing import make_key
+
+    with acting_for(acacia.pk):
+        return make_key(meter).secret
