@@ -2,6 +2,13 @@ from __future__ import annotations
 
 from meters.models.change import Change
 from meters.models.clock import MeterClock
+from meters.models.connection import (
+    Connection,
+    ConnectionDriver,
+    ConnectionState,
+    Parity,
+    Transport,
+)
 from meters.models.device_key import DeviceKey, DeviceKeyMeter, EpochUnit
 from meters.models.forwarder import ForwardBatch, ForwardedMeter, Forwarder
 from meters.models.interval import DayTotal, Interval, Quality, Rule
@@ -19,6 +26,9 @@ from meters.models.site import MeteringPoint, MeterKind, Site
 __all__ = [
     "Change",
     "Conflict",
+    "Connection",
+    "ConnectionDriver",
+    "ConnectionState",
     "DayTotal",
     "DeviceKey",
     "DeviceKeyMeter",
@@ -33,6 +43,7 @@ __all__ = [
     "MeterClock",
     "MeterKind",
     "MeteringPoint",
+    "Parity",
     "Quality",
     "Quarantine",
     "QuarantineReason",
@@ -40,4 +51,5 @@ __all__ = [
     "Rule",
     "Site",
     "Touched",
+    "Transport",
 ]

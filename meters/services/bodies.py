@@ -217,9 +217,7 @@ def _loads(item: int, raw: bytes) -> Any:
         ) from error
     except RecursionError as error:
         raise BadReadings(_("The body is nested too deeply.")) from error
-    except (
-        ValueError
-    ) as error:  # a constant, or a bad line
+    except ValueError as error:  # a constant, or a bad line
         raise BadReadings(
             _("Item %(item)s is not JSON: %(why)s."), item=item, why=str(error)[:200]
         ) from error
