@@ -78,3 +78,21 @@ class BadFile(DomainError):
     """A file cannot be imported; nothing of it is stored."""
 
     code = "bad_file"
+
+
+class AlreadyDecided(DomainError):
+    """Somebody has decided about this reading before."""
+
+    code = "already_decided"
+
+
+class StillImpossible(DomainError):
+    """The corrected time cannot be right either."""
+
+    code = "still_impossible"
+
+
+class ForwardingRefused(DomainError):
+    """The other side cannot be used as it is set up."""
+
+    code = "forwarding_refused"

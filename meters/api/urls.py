@@ -3,12 +3,15 @@ from __future__ import annotations
 from django.urls import include, path
 
 from clients.kernel.api import Router
-from meters.api import views
+from meters.api import set_apart, views
+from meters.api.clock import TimeView
 
 router = Router()
 router.register("sites", views.SiteViewSet, basename="site")
 router.register("metering-points", views.MeteringPointViewSet, basename="metering-point")
 router.register("meters", views.MeterViewSet, basename="meter")
 router.register("device-keys", views.DeviceKeyViewSet, basename="device-key")
+router.register("quarantine", set_apart.QuarantineViewSet, basename="quarantine")
+router.register("conflicts", set_apart.ConflictViewSet, basename="conflict")
 
-urlpatterns = [path("", include(router.urls))]
+urlpatterns = [path("time", TimeView.as_view(), name="time"), path("", include(router.urls))]

@@ -1,4 +1,4 @@
-"""Places of the ingest lane. It is loaded before Django is set up, so it imports when it is used."""
+"""Places of the ingest lane. Loaded before Django is set up, so it imports when it is used."""
 
 from __future__ import annotations
 
