@@ -216,13 +216,15 @@ class QuarantineAdmin(SetApartAdmin):
 class ConflictList(PublicChangeList):
     """A page of conflicts with what was kept, in one query."""
 
+    result_list: Any
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        rows = list(self.result_list)
+        rows: list[Any] = list(self.result_list)
         found = differences(rows)
         for row in rows:
             row.differing = found[row.pk]
-        self.result_list = rows
+        self.result_list = rows  # the page that templates read
 
 
 @office_page(Conflict)

@@ -79,12 +79,12 @@ class ConflictSerializer(TenantSerializer):
 
     def _differing(self) -> dict[int, Any]:
         """Of the whole page in one query."""
-        context = self.context
-        if "differences" not in context:
-            shown = self.parent.instance if self.parent else [self.instance]
-            context["differences"] = differences(list(shown or []))
-        found: dict[int, Any] = context["differences"]
-        return found
+        if self._found is None:
+            shown: Any = self.parent.instance if self.parent else [self.instance]
+            self._found = differences(list(shown))
+        return self._found
+
+    _found: dict[int, Any] | None = None
 
 
 class ReleaseSerializer(StrictSerializer):

@@ -2,4 +2,5 @@
 
 from __future__ import annotations
 
+from meters.tasks import forwarding as forwarding
 from meters.tasks import intervals as intervals

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from clients.models import Tenant
+    from config.services import Valkey
     from meters.models import Meter
     from meters.tests.door import Door
+    from meters.tests.edges import Edges
 
 
 @pytest.fixture
@@ -38,3 +42,20 @@ def key(acacia: Tenant, meter: Meter) -> str:
 
     with acting_for(acacia.pk):
         return make_key(meter).secret
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[Valkey]:
+    from config.services import Valkey
+
+    with Valkey(tmp_path / "valkey", durable=False) as started:
+        yield started
+
+
+@pytest.fixture
+def edges(fresh_database: Any, valkey: Valkey, tmp_path: Path) -> Iterator[Edges]:
+    from meters.tests.edges import Edges
+
+    found = Edges({**fresh_database.environment(), "REDIS_URL": valkey.url(0)}, tmp_path)
+    yield found
+    found.close()
