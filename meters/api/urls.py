@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from clients.kernel.api import Router
-from meters.api import set_apart, views
+from meters.api import forwarding, set_apart, views
 from meters.api.clock import TimeView
 
 router = Router()
@@ -11,6 +11,7 @@ router.register("sites", views.SiteViewSet, basename="site")
 router.register("metering-points", views.MeteringPointViewSet, basename="metering-point")
 router.register("meters", views.MeterViewSet, basename="meter")
 router.register("device-keys", views.DeviceKeyViewSet, basename="device-key")
+router.register("forwarders", forwarding.ForwarderViewSet, basename="forwarder")
 router.register("quarantine", set_apart.QuarantineViewSet, basename="quarantine")
 router.register("conflicts", set_apart.ConflictViewSet, basename="conflict")
 

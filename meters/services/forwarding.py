@@ -95,6 +95,16 @@ def resume(forwarder: Forwarder, *, since: datetime | None = None, now: datetime
         send_from(forwarder, since, now=now)
 
 
+def choose_meters(forwarder: Forwarder, chosen: Iterable[tuple[Meter, str]]) -> None:
+    """Forward exactly these meters, under these names; none means all, under their own."""
+    ForwardedMeter.objects.filter(forwarder=forwarder).delete()
+    names = {meter.pk: name for meter, name in chosen}
+    ForwardedMeter.objects.bulk_create(
+        ForwardedMeter(forwarder=forwarder, meter_id=meter_id, name_there=name)
+        for meter_id, name in names.items()
+    )
+
+
 def check(forwarder: Forwarder) -> None:
     """Ask the other side whether it takes our key. Raises ForwardingRefused with its reason."""
     try:
