@@ -10,6 +10,8 @@ from meters.models.connection import (
     Transport,
 )
 from meters.models.device_key import DeviceKey, DeviceKeyMeter, EpochUnit
+from meters.models.disregarded import Disregarded
+from meters.models.estimate import Edit, EditKind, Estimate, Method
 from meters.models.forwarder import ForwardBatch, ForwardedMeter, Forwarder
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
@@ -21,6 +23,7 @@ from meters.models.reading import (
     Reading,
     Touched,
 )
+from meters.models.register_event import EventKind, EventState, RegisterEvent
 from meters.models.site import MeteringPoint, MeterKind, Site
 
 __all__ = [
@@ -32,7 +35,13 @@ __all__ = [
     "DayTotal",
     "DeviceKey",
     "DeviceKeyMeter",
+    "Disregarded",
+    "Edit",
+    "EditKind",
     "EpochUnit",
+    "Estimate",
+    "EventKind",
+    "EventState",
     "ForwardBatch",
     "ForwardedMeter",
     "Forwarder",
@@ -43,11 +52,13 @@ __all__ = [
     "MeterClock",
     "MeterKind",
     "MeteringPoint",
+    "Method",
     "Parity",
     "Quality",
     "Quarantine",
     "QuarantineReason",
     "Reading",
+    "RegisterEvent",
     "Rule",
     "Site",
     "Touched",
