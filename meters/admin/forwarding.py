@@ -81,7 +81,7 @@ class ForwarderAdmin(TenantAdmin):
     fields = ("name", "url", "device_key", "situation", "waits", "sent", "trouble")
     readonly_fields = ("situation", "waits", "sent", "trouble")
     inlines = (ForwardedMeterInline,)
-    actions_detail = ("check", "pause", "resume")
+    actions_detail = ("ask", "pause", "resume")
     settings_icon = "forward"
     settings_text = gettext_lazy("Another Pulso that gets these readings as well")
     empty_icon = "forward"
@@ -134,12 +134,12 @@ class ForwarderAdmin(TenantAdmin):
 
     @verb(
         gettext_lazy("Test"),
-        icon="network_check",
+        icon="sensors",
         title=gettext_lazy("Ask the other side?"),
         text=gettext_lazy("Nothing is sent but the key."),
         submit=gettext_lazy("Ask"),
     )
-    def check(self, request: HttpRequest, form: Any, row: Forwarder) -> str:
+    def ask(self, request: HttpRequest, form: Any, row: Forwarder) -> str:
         forwarding.check(row)
         return _("The other side answers and takes the key.")
 

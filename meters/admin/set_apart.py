@@ -183,7 +183,7 @@ class QuarantineAdmin(SetApartAdmin):
 
     @verb(
         gettext_lazy("Store with the right time"),
-        icon="event_available",
+        icon="check_circle",
         title=gettext_lazy("When was it measured?"),
         text=gettext_lazy("The reading counts from then on. Intervals are computed again."),
         submit=gettext_lazy("Store"),
@@ -233,7 +233,7 @@ class ConflictAdmin(SetApartAdmin):
     list_filter = [("status", ChoicesDropdownFilter)]
     fields = ("meter", "said_at", "arrived", "both", "said", "situation", "decided", "note")
     actions_detail = ("acknowledge",)
-    settings_icon = "call_split"
+    settings_icon = "compare_arrows"
     settings_text = gettext_lazy("Second, different values for an instant: the first one counts")
     empty_icon = "task_alt"
     empty_title = gettext_lazy("No meter contradicts itself")

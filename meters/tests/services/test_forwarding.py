@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.db.models.functions import Now
+from django.utils.translation import override
 
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
@@ -209,7 +210,7 @@ def test_a_refused_key_or_a_dead_address_keeps_everything_waiting(
     with acting_for(baobab.pk):
         key = make_key(make_meter(tenant=baobab, serial="A"))
         revoke_key(key.key, now=NOW)
-    with acting_for(acacia.pk):
+    with acting_for(acacia.pk), override("en"):
         meter = make_meter(tenant=acacia, serial="A")
         found = forwarder(acacia, there, key.secret)
         with pytest.raises(ForwardingRefused, match="device key"):
@@ -223,7 +224,8 @@ def test_a_refused_key_or_a_dead_address_keeps_everything_waiting(
     gather(acacia)
     with acting_for(acacia.pk):
         everything_is_due()
-    forwarding.deliver()
+    with override("en"):
+        forwarding.deliver()
 
     with acting_for(acacia.pk):
         found.refresh_from_db()
