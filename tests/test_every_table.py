@@ -63,6 +63,8 @@ DEFINER_FUNCTIONS = {
     "meters_store_or_report": "ingest",
     "meters_quarantine": "ingest",
     "meters_senders": "ingest",
+    "meters_note_clocks": "ingest",
+    "lease_meters_forwardbatch": "app",
     "meters_touched_tenants": "app",
     "meters_change_tenants": "app",
     "lease_meters_historygap": "app",
