@@ -9,3 +9,7 @@ readings_stored = Event("meters.readings_stored")
 
 # Intervals and day totals of the tenant have changed.
 intervals_changed = Event("meters.intervals_changed")
+
+# An alarm rang or ended; `event_id` says which. Carried out above: nothing here sends a message.
+alarm_raised = Event("meters.alarm_raised")
+alarm_cleared = Event("meters.alarm_cleared")

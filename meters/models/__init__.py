@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from meters.models.alarm_event import AlarmEvent, AlarmProgress, AlarmState, ClearReason, Phase
+from meters.models.alarm_rule import AlarmKind, AlarmRule, Audience, Operator, Scope, Severity
 from meters.models.change import Change
 from meters.models.device_key import DeviceKey, DeviceKeyMeter
 from meters.models.interval import DayTotal, Interval, Quality, Rule
@@ -8,7 +10,14 @@ from meters.models.reading import Conflict, Quarantine, QuarantineReason, Readin
 from meters.models.site import MeteringPoint, MeterKind, Site
 
 __all__ = [
+    "AlarmEvent",
+    "AlarmKind",
+    "AlarmProgress",
+    "AlarmRule",
+    "AlarmState",
+    "Audience",
     "Change",
+    "ClearReason",
     "Conflict",
     "DayTotal",
     "DeviceKey",
@@ -18,11 +27,15 @@ __all__ = [
     "Meter",
     "MeterKind",
     "MeteringPoint",
+    "Operator",
+    "Phase",
     "Quality",
     "Quarantine",
     "QuarantineReason",
     "Reading",
     "Rule",
+    "Scope",
+    "Severity",
     "Site",
     "Touched",
 ]

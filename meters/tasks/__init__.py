@@ -2,4 +2,5 @@
 
 from __future__ import annotations
 
+from meters.tasks import alarms as alarms
 from meters.tasks import intervals as intervals
