@@ -1,13 +1,56 @@
 from __future__ import annotations
 
-from meters.models.alarm_event import AlarmEvent, AlarmProgress, AlarmState, ClearReason, Phase
-from meters.models.alarm_rule import AlarmKind, AlarmRule, Audience, Operator, Scope, Severity
-from meters.models.change import Change
-from meters.models.device_key import DeviceKey, DeviceKeyMeter
-from meters.models.interval import DayTotal, Interval, Quality, Rule
-from meters.models.meter import Installation, Meter
-from meters.models.reading import Conflict, Quarantine, QuarantineReason, Reading, Touched
-from meters.models.site import MeteringPoint, MeterKind, Site
+from meters.models.alarm_event import (
+    AlarmEvent,
+    AlarmProgress,
+    AlarmState,
+    ClearReason,
+    Phase,
+)
+from meters.models.alarm_rule import (
+    AlarmKind,
+    AlarmRule,
+    Audience,
+    Operator,
+    Scope,
+    Severity,
+)
+from meters.models.change import (
+    Change,
+)
+from meters.models.connection import (
+    Connection,
+    ConnectionDriver,
+    ConnectionState,
+    Parity,
+    Transport,
+)
+from meters.models.device_key import (
+    DeviceKey,
+    DeviceKeyMeter,
+)
+from meters.models.interval import (
+    DayTotal,
+    Interval,
+    Quality,
+    Rule,
+)
+from meters.models.meter import (
+    Installation,
+    Meter,
+)
+from meters.models.reading import (
+    Conflict,
+    Quarantine,
+    QuarantineReason,
+    Reading,
+    Touched,
+)
+from meters.models.site import (
+    MeteringPoint,
+    MeterKind,
+    Site,
+)
 
 __all__ = [
     "AlarmEvent",
@@ -19,6 +62,9 @@ __all__ = [
     "Change",
     "ClearReason",
     "Conflict",
+    "Connection",
+    "ConnectionDriver",
+    "ConnectionState",
     "DayTotal",
     "DeviceKey",
     "DeviceKeyMeter",
@@ -28,6 +74,7 @@ __all__ = [
     "MeterKind",
     "MeteringPoint",
     "Operator",
+    "Parity",
     "Phase",
     "Quality",
     "Quarantine",
@@ -38,4 +85,5 @@ __all__ = [
     "Severity",
     "Site",
     "Touched",
+    "Transport",
 ]
