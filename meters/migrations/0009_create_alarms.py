@@ -173,11 +173,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='alarmrule',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'offline'), ('metric', ''), ('threshold__isnull', True)), models.Q(models.Q(('kind', 'offline'), _negated=True), models.Q(('metric', ''), _negated=True), ('threshold__range', (-1000000000000000.0, 1000000000000000.0)), ('operator__in', ['>', '>=', '<', '<=', '==', '!='])), _connector='OR'), name='meters_alarmrule_has_a_condition'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'offline'), ('metric', ''), ('threshold__isnull', True)), models.Q(models.Q(('kind', 'offline'), _negated=True), models.Q(('metric', ''), _negated=True), ('threshold__isnull', False), ('threshold__range', (-1000000000000000.0, 1000000000000000.0)), ('operator__in', ['>', '>=', '<', '<=', '==', '!='])), _connector='OR'), name='meters_alarmrule_has_a_condition'),
         ),
         migrations.AddConstraint(
             model_name='alarmrule',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'rate'), ('window_seconds__range', (1, 86400))), models.Q(models.Q(('kind', 'rate'), _negated=True), ('window_seconds__isnull', True)), _connector='OR'), name='meters_alarmrule_window_of_a_rate'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'rate'), ('window_seconds__isnull', False), ('window_seconds__range', (1, 86400))), models.Q(models.Q(('kind', 'rate'), _negated=True), ('window_seconds__isnull', True)), _connector='OR'), name='meters_alarmrule_window_of_a_rate'),
         ),
         migrations.AddConstraint(
             model_name='alarmrule',

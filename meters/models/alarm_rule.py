@@ -155,13 +155,17 @@ class AlarmRule(TenantModel, PublicIdModel):
                 | (
                     ~Q(kind=AlarmKind.OFFLINE)
                     & ~Q(metric="")
-                    & Q(threshold__range=(-LARGEST, LARGEST))
+                    & Q(threshold__isnull=False, threshold__range=(-LARGEST, LARGEST))
                     & Q(operator__in=Operator.values)
                 ),
                 name="meters_alarmrule_has_a_condition",
             ),
             models.CheckConstraint(
-                condition=Q(kind=AlarmKind.RATE, window_seconds__range=(1, 86_400))
+                condition=Q(
+                    kind=AlarmKind.RATE,
+                    window_seconds__isnull=False,
+                    window_seconds__range=(1, 86_400),
+                )
                 | (~Q(kind=AlarmKind.RATE) & Q(window_seconds__isnull=True)),
                 name="meters_alarmrule_window_of_a_rate",
             ),
