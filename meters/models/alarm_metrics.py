@@ -30,8 +30,14 @@ class Metric:
 _WORDS: Final[dict[str, tuple[Any, Any]]] = {
     "energy_import_wh": (_("register of energy in"), _("the register of energy in")),
     "energy_export_wh": (_("register of energy out"), _("the register of energy out")),
-    "reactive_import_varh": (_("register of reactive energy in"), _("the register of reactive energy in")),
-    "reactive_export_varh": (_("register of reactive energy out"), _("the register of reactive energy out")),
+    "reactive_import_varh": (
+        _("register of reactive energy in"),
+        _("the register of reactive energy in"),
+    ),
+    "reactive_export_varh": (
+        _("register of reactive energy out"),
+        _("the register of reactive energy out"),
+    ),
     "volume_l": (_("register of volume"), _("the register of volume")),
     "power_w": (_("power"), _("the power")),
     "power_l1_w": (_("power L1"), _("the power L1")),

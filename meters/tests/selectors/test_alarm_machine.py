@@ -169,6 +169,6 @@ def test_any_batches_of_the_same_samples_tell_the_same(
 
     assert one_by_one == parts
     assert memory == whole
-    assert [type(found) for found in parts] == [Raised, Cleared] * (len(parts) // 2) + [
-        Raised
-    ] * (len(parts) % 2)
+    assert [type(found) for found in parts] == [Raised, Cleared] * (len(parts) // 2) + [Raised] * (
+        len(parts) % 2
+    )

@@ -200,9 +200,7 @@ def test_a_rule_reaches_its_scope_and_no_further(acacia: Tenant, scope: str) -> 
         client = make_client(tenant=acacia)
         sites = [make_site(tenant=acacia, client=client) for _ in range(2)]
         mine, same_site, same_client, other = [
-            make_meter(
-                tenant=acacia, metering_point=make_metering_point(tenant=acacia, site=site)
-            )
+            make_meter(tenant=acacia, metering_point=make_metering_point(tenant=acacia, site=site))
             for site in (sites[0], sites[0], sites[1], make_site(tenant=acacia))
         ]
     named = {"tenant": {}, "client": {"client": client}, "site": {"site": sites[0]}}
