@@ -10,8 +10,8 @@ import meters.models.alarm_metrics
 import pghistory.utils
 import pgtrigger.compiler
 import pgtrigger.migrations
-from django.conf import settings
 from clients.kernel import rls
+from django.conf import settings
 from django.db import migrations, models
 
 
@@ -218,6 +218,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='alarmevent',
             index=models.Index(fields=['tenant', 'rule', 'meter', '-raised_at'], name='meters_alarmevent_by_rule'),
+        ),
+        migrations.AddIndex(
+            model_name='alarmevent',
+            index=models.Index(fields=['heard_at'], name='meters_alarmevent_heard'),
+        ),
+        migrations.AddIndex(
+            model_name='alarmevent',
+            index=models.Index(fields=['clear_heard_at'], name='meters_alarmevent_end_heard'),
         ),
         migrations.AddConstraint(
             model_name='alarmevent',

@@ -1,23 +1,8 @@
 from __future__ import annotations
 
-from meters.models.alarm_event import (
-    AlarmEvent,
-    AlarmProgress,
-    AlarmState,
-    ClearReason,
-    Phase,
-)
-from meters.models.alarm_rule import (
-    AlarmKind,
-    AlarmRule,
-    Audience,
-    Operator,
-    Scope,
-    Severity,
-)
-from meters.models.change import (
-    Change,
-)
+from meters.models.alarm_event import AlarmEvent, AlarmProgress, AlarmState, ClearReason, Phase
+from meters.models.alarm_rule import AlarmKind, AlarmRule, Audience, Operator, Scope, Severity
+from meters.models.change import Change
 from meters.models.connection import (
     Connection,
     ConnectionDriver,
@@ -25,32 +10,14 @@ from meters.models.connection import (
     Parity,
     Transport,
 )
-from meters.models.device_key import (
-    DeviceKey,
-    DeviceKeyMeter,
-)
-from meters.models.interval import (
-    DayTotal,
-    Interval,
-    Quality,
-    Rule,
-)
-from meters.models.meter import (
-    Installation,
-    Meter,
-)
-from meters.models.reading import (
-    Conflict,
-    Quarantine,
-    QuarantineReason,
-    Reading,
-    Touched,
-)
-from meters.models.site import (
-    MeteringPoint,
-    MeterKind,
-    Site,
-)
+from meters.models.device_key import DeviceKey, DeviceKeyMeter
+from meters.models.disregarded import Disregarded
+from meters.models.estimate import Edit, EditKind, Estimate, Method
+from meters.models.interval import DayTotal, Interval, Quality, Rule
+from meters.models.meter import Installation, Meter
+from meters.models.reading import Conflict, Quarantine, QuarantineReason, Reading, Touched
+from meters.models.register_event import EventKind, EventState, RegisterEvent
+from meters.models.site import MeteringPoint, MeterKind, Site
 
 __all__ = [
     "AlarmEvent",
@@ -68,11 +35,18 @@ __all__ = [
     "DayTotal",
     "DeviceKey",
     "DeviceKeyMeter",
+    "Disregarded",
+    "Edit",
+    "EditKind",
+    "Estimate",
+    "EventKind",
+    "EventState",
     "Installation",
     "Interval",
     "Meter",
     "MeterKind",
     "MeteringPoint",
+    "Method",
     "Operator",
     "Parity",
     "Phase",
@@ -80,6 +54,7 @@ __all__ = [
     "Quarantine",
     "QuarantineReason",
     "Reading",
+    "RegisterEvent",
     "Rule",
     "Scope",
     "Severity",

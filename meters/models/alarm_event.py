@@ -88,6 +88,8 @@ class AlarmEvent(TenantModel, PublicIdModel):
             models.Index(
                 fields=["tenant", "rule", "meter", "-raised_at"], name="meters_alarmevent_by_rule"
             ),
+            models.Index(fields=["heard_at"], name="meters_alarmevent_heard"),
+            models.Index(fields=["clear_heard_at"], name="meters_alarmevent_end_heard"),
         ]
         constraints = [
             one_of("state", AlarmState),

@@ -12,8 +12,8 @@ from meters.models.quantities import QUANTITIES
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One watchable value: its SQL over a row of `meters_reading r`, its unit, its name, and the name
-    as it stands in a sentence.
+    """One watchable value: its SQL over a row of `meters_reading r`, its unit, its name, and how it
+    is called in a sentence.
 
     `is_interval`: instead of the reading, the finished quarter-hour `i` is looked at.
     """

@@ -187,7 +187,8 @@ class Place:
 
 
 _PLACES: Final = """
-    SELECT m.id, place.client_id, place.site_id, coalesce(place.time_zone, t.time_zone), m.sample_seconds
+    SELECT m.id, place.client_id, place.site_id, coalesce(place.time_zone, t.time_zone),
+        m.sample_seconds, m.reports_every_seconds
     FROM meters_meter m
     JOIN clients_tenant t ON t.id = m.tenant_id
     LEFT JOIN LATERAL (
@@ -213,8 +214,15 @@ def places_of(meter_ids: Collection[int] | None = None) -> dict[int, Place]:
             },
         )
         return {
-            row[0]: Place(row[0], row[1], row[2], ZoneInfo(row[3]), row[4])
-            for row in cursor.fetchall()
+            meter_id: Place(
+                meter_id,
+                client_id,
+                site_id,
+                ZoneInfo(zone),
+                stands_for,
+                timedelta(seconds=every) if every else None,
+            )
+            for meter_id, client_id, site_id, zone, stands_for, every in cursor.fetchall()
         }
 
 

@@ -76,9 +76,9 @@ def clear_of_rule(rule: AlarmRule, reason: ClearReason, *, now: datetime) -> Non
 
 
 def acknowledge(event: AlarmEvent, *, note: str = "", now: datetime) -> AlarmEvent:
-    """Say that somebody takes care of it, also when it is over. Safe to call twice: the first stays.
+    """The member on whose behalf this runs takes care of it, also when it is over.
 
-    It is the member on whose behalf this runs who acknowledges.
+    Safe to call twice: who was first stays.
     """
     actor = current_actor()
     free = AlarmEvent.objects.filter(pk=event.pk, acknowledged_at=None)

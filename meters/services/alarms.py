@@ -4,11 +4,12 @@ A follower (`services.followers`): taking the changes, the events and the progre
 transaction, so a worker that dies anywhere leaves the changes for the next one.
 
 *In order* (the usual case), only samples after `seen_until` are judged, with the memory kept in
-`AlarmProgress`. *Late data* is told by the number of samples in the quarter-hours already seen: then
-the affected stretch is judged again from the readings, from `holds + patience` before it until all
-is normal after it. What that finds is laid over the known events: an episode that overlaps one is
-that one, and does not ring again; one that nobody knew becomes an event with its own data time,
-`heard_at` now, ended at birth when it is over. Late data never takes back an event that was told.
+`AlarmProgress`. *Late data* is told by a touched quarter-hour before the one seen last, or by the
+number of samples in that one: then the affected stretch is judged again from the readings, from
+`holds + patience` before it until all is normal after it. What that finds is laid over the known
+events: an episode that overlaps one is that one, and does not ring again; one that nobody knew
+becomes an event with its own data time, `heard_at` now, ended at birth when it is over. Late data
+may end an open event; it never takes back one that was told.
 
 Data older than a week, or than the rule, does not ring: it is history, and the preview shows it.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -162,7 +163,7 @@ def test_any_batches_of_the_same_samples_tell_the_same(
 
     one_by_one = [
         found
-        for first, last in zip(edges, edges[1:], strict=False)
+        for first, last in itertools.pairwise(edges)
         for found in run(condition, memory, times[first:last], values[first:last])
     ]
     parts = run(condition, whole, times, values)
