@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from clients.kernel.live import publish
 from clients.kernel.tenancy import current_actor, current_tenant_id
 from meters.events import alarm_cleared, alarm_raised
 from meters.models import AlarmEvent, AlarmRule, AlarmState, ClearReason
 from meters.models.alarm_event import OPEN
+from meters.selectors.alarm_machine import Cleared, Raised
 
 
 def raise_event(
@@ -18,8 +20,7 @@ def raise_event(
     since: datetime,
     at: datetime,
     now: datetime,
-    value: float | None = None,
-    extreme: float | None = None,
+    **fields: Any,
 ) -> AlarmEvent:
     """A new alarm, announced after the commit. The database allows one open per rule and meter."""
     event = AlarmEvent.objects.create(
@@ -33,11 +34,32 @@ def raise_event(
         since_at=since,
         raised_at=at,
         heard_at=now,
-        value=value,
-        extreme_value=extreme,
+        **fields,
     )
     alarm_raised.announce(tenant_id=event.tenant_id, event_id=event.pk)
     _tell_pages(event, "meters.alarm_raised")
+    return event
+
+
+def note_past_event(
+    rule: AlarmRule, meter_id: int, raised: Raised, cleared: Cleared, *, now: datetime
+) -> AlarmEvent:
+    """An alarm that was over before anybody knew: raised and ended at once."""
+    event = raise_event(
+        rule,
+        meter_id,
+        since=raised.since,
+        at=raised.at,
+        now=now,
+        value=raised.value,
+        extreme_value=cleared.extreme,
+        state=AlarmState.CLEARED,
+        cleared_at=cleared.at,
+        clear_heard_at=now,
+        clear_reason=cleared.reason,
+        value_at_clear=cleared.value,
+    )
+    alarm_cleared.announce(tenant_id=event.tenant_id, event_id=event.pk)
     return event
 
 

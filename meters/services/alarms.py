@@ -41,7 +41,7 @@ from meters.selectors.alarm_samples import (
     received,
     series_of,
 )
-from meters.services.alarm_events import clear_event, raise_event
+from meters.services.alarm_events import clear_event, note_past_event, raise_event
 from meters.services.followers import FOLLOWERS, Change, take_changes
 
 FOLLOWER: Final = "alarms"
@@ -234,15 +234,7 @@ class _Round:
     def _apply(self, watch: _Watch, transition: Transition) -> None:
         if isinstance(transition, Raised):
             if watch.event is None:
-                watch.event = raise_event(
-                    watch.rule,
-                    watch.place.meter_id,
-                    since=transition.since,
-                    at=transition.at,
-                    now=self.now,
-                    value=transition.value,
-                    extreme=transition.extreme,
-                )
+                watch.event = self._raise(watch, transition)
         elif watch.event is not None:
             clear_event(
                 watch.event,
@@ -330,27 +322,23 @@ class _Round:
                 return
         if episode.start is None or episode.start.at < watch.rule.active_since:
             return
-        event = raise_event(
+        if episode.end is not None:
+            past = episode.start, episode.end
+            known.append(note_past_event(watch.rule, watch.place.meter_id, *past, now=self.now))
+        else:
+            watch.event = self._raise(watch, episode.start)
+            known.append(watch.event)
+
+    def _raise(self, watch: _Watch, raised: Raised) -> AlarmEvent:
+        return raise_event(
             watch.rule,
             watch.place.meter_id,
-            since=episode.start.since,
-            at=episode.start.at,
+            since=raised.since,
+            at=raised.at,
             now=self.now,
-            value=episode.start.value,
-            extreme=episode.start.extreme,
+            value=raised.value,
+            extreme_value=raised.extreme,
         )
-        known.append(event)
-        if episode.end is None:
-            watch.event = event
-        else:
-            clear_event(
-                event,
-                episode.end.reason,
-                at=episode.end.at,
-                now=self.now,
-                value=episode.end.value,
-                extreme=episode.end.extreme,
-            )
 
     def _save(self) -> None:
         changed = [w for watches in self.watches.values() for w in watches if w.is_changed]

@@ -147,6 +147,18 @@ def test_late_data_inside_a_known_alarm_does_not_ring_again(acacia: Tenant) -> N
     assert events(acacia) == [(10, 30, 180, "cleared")]
 
 
+def test_late_data_finds_an_alarm_that_was_over_before_the_one_that_is_open(
+    acacia: Tenant,
+) -> None:
+    meter = new_meter(acacia)
+    new_rule(acacia)
+    say(meter, {0: 220, 50: 180})
+
+    say(meter, {10: 180, 12: 220})
+
+    assert events(acacia) == [(10, 12, 180, "cleared"), (50, None, 180, "raised")]
+
+
 def test_late_data_completes_a_duration(acacia: Tenant) -> None:
     meter = new_meter(acacia)
     new_rule(acacia, for_seconds=300)
