@@ -73,6 +73,7 @@ DEFINER_FUNCTIONS = {
     "oldest_due": "app",
     "forget_expired": "app",
     "business_figures": "app",
+    "tenants_with_untold_alarms": "app",
     "billing_check_balance": "owner",  # a trigger's
     "gateway_account_by_token": "app",
     "gateway_accounts_to_ask": "app",

@@ -73,7 +73,7 @@ def name_of(recipient: Recipient) -> str:
 
 
 class Message(LeasedModel, PublicIdModel):
-    """One message to one client or member of the team: a promise when written, a record when sent."""
+    """One message to a client or a member of the team: a promise when written, then a record."""
 
     # The service gives up earlier; this only ends rows that kill their worker every time.
     max_attempts: ClassVar[int] = 20
