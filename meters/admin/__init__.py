@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from meters.admin import home, key, meter, panels, site
+from meters.admin import alarm, alarm_rule, home, key, meter, panels, site
 
-__all__ = ["home", "key", "meter", "panels", "site"]
+__all__ = ["alarm", "alarm_rule", "home", "key", "meter", "panels", "site"]

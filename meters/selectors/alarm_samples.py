@@ -19,6 +19,9 @@ from meters.models.alarm_rule import AlarmKind, AlarmRule, Scope
 from meters.selectors.alarm_machine import MIDNIGHT, Condition, Hours
 
 QUARTER: Final = timedelta(minutes=15)
+MISSED: Final = 3  # so many of a meter's own intervals are silence, when the rule names no time
+SHORTEST: Final = timedelta(minutes=1)
+UNKNOWN_CADENCE: Final = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,3 +263,12 @@ def condition_of(rule: AlarmRule, place: Place) -> Condition:
         patience=place.patience,
         hours=hours_of(rule, place.zone),
     )
+
+
+def silence_of(rule: AlarmRule, place: Place) -> timedelta:
+    """How long nothing must have come: as the rule says, or by the meter's own cadence."""
+    if rule.for_seconds:
+        return rule.holds
+    if place.reports_every is None:
+        return UNKNOWN_CADENCE
+    return max(MISSED * place.reports_every, SHORTEST)

@@ -57,7 +57,7 @@ def condition_words(operator: str, metric: str, threshold: float | None) -> str:
 
 def sentence(rule: AlarmRule) -> str:
     """What the rule does, as one would say it: `Tell when the voltage L1 of … falls below …`."""
-    place, time = scope_words(rule), when.duration(rule.holds)
+    place, time = scope_words(rule), time_words(rule.for_seconds)
     if rule.kind == AlarmKind.OFFLINE:
         if rule.for_seconds:
             text = _("Tell when %(place)s sends nothing for %(time)s")
@@ -68,7 +68,7 @@ def sentence(rule: AlarmRule) -> str:
         return ""
     what = str(METRICS[rule.metric].phrase)
     if rule.kind == AlarmKind.RATE:
-        window = when.duration(timedelta(seconds=rule.window_seconds or 0))
+        window = time_words(rule.window_seconds or 0)
         what = _("the change of %(what)s in %(time)s") % {"what": what, "time": window}
     said = {
         "what": what,
@@ -81,6 +81,13 @@ def sentence(rule: AlarmRule) -> str:
     else:
         text = _("Tell when %(what)s of %(place)s %(does)s")
     return text % said + hours_words(rule)
+
+
+def time_words(seconds: int) -> str:
+    """`5 min`, `2 min 30 s`: a limit is told exactly."""
+    rest = seconds % 60
+    whole = when.duration(timedelta(seconds=seconds))
+    return f"{whole} {show.measure(rest, 's')}" if rest and seconds > rest else whole
 
 
 def scope_words(rule: AlarmRule) -> str:

@@ -5,21 +5,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from django.db import connection
 
 from clients.kernel.tenancy import acting_for, current_tenant_id
 from meters.models import AlarmEvent, AlarmKind, AlarmProgress, AlarmRule, ClearReason
-from meters.selectors.alarm_samples import Place, hours_of, places_of, reached, reaches
+from meters.selectors.alarm_samples import Place, hours_of, places_of, reached, reaches, silence_of
 from meters.services.alarm_events import clear_event, raise_event
 from meters.services.alarms import held_rules
 
 TENANTS_AT_ONCE: Final = 1_000
-MISSED: Final = 3  # so many of a meter's own intervals are silence, when the rule names no time
-SHORTEST: Final = timedelta(minutes=1)
-UNKNOWN_CADENCE: Final = timedelta(hours=2)
 _LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtext('meters.offline'), hashint8(%s))"
 # The newest instant has the newest arrival, but for what an outage left behind: `heard_at` knows that.
 _LAST: Final = """
@@ -98,15 +95,6 @@ def _decide(
     at = max(heard + silent_after, rule.active_since)
     raise_event(rule, place.meter_id, since=heard, at=min(at, now), now=now)
     return True
-
-
-def silence_of(rule: AlarmRule, place: Place) -> timedelta:
-    """How long nothing must have come: as the rule says, or by the meter's own cadence."""
-    if rule.for_seconds:
-        return rule.holds
-    if place.reports_every is None:
-        return UNKNOWN_CADENCE
-    return max(MISSED * place.reports_every, SHORTEST)
 
 
 def _last_heard(meter_ids: Collection[int]) -> dict[int, datetime]:
