@@ -1,8 +1,21 @@
 from __future__ import annotations
 
-from meters.admin import connection, forwarding, home, key, meter, panels, set_apart, site
+from meters.admin import (
+    alarm,
+    alarm_rule,
+    connection,
+    forwarding,
+    home,
+    key,
+    meter,
+    panels,
+    set_apart,
+    site,
+)
 
 __all__ = [
+    "alarm",
+    "alarm_rule",
     "connection",
     "forwarding",
     "home",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from meters.models.alarm_event import AlarmEvent, AlarmProgress, AlarmState, ClearReason, Phase
+from meters.models.alarm_rule import AlarmKind, AlarmRule, Audience, Operator, Scope, Severity
 from meters.models.broker import BrokerState, MqttBroker
 from meters.models.change import Change
 from meters.models.clock import MeterClock
@@ -23,8 +25,15 @@ from meters.models.site import MeteringPoint, MeterKind, Site
 from meters.models.uplink import Uplink
 
 __all__ = [
+    "AlarmEvent",
+    "AlarmKind",
+    "AlarmProgress",
+    "AlarmRule",
+    "AlarmState",
+    "Audience",
     "BrokerState",
     "Change",
+    "ClearReason",
     "Conflict",
     "Connection",
     "ConnectionDriver",
@@ -52,13 +61,17 @@ __all__ = [
     "MeteringPoint",
     "Method",
     "MqttBroker",
+    "Operator",
     "Parity",
+    "Phase",
     "Quality",
     "Quarantine",
     "QuarantineReason",
     "Reading",
     "RegisterEvent",
     "Rule",
+    "Scope",
+    "Severity",
     "Site",
     "Touched",
     "Transport",
