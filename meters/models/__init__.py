@@ -10,9 +10,9 @@ from meters.models.connection import (
     Transport,
 )
 from meters.models.device_key import DeviceKey, DeviceKeyMeter
-from meters.models.history_gap import HistoryGap
 from meters.models.disregarded import Disregarded
 from meters.models.estimate import Edit, EditKind, Estimate, Method
+from meters.models.history_gap import HistoryGap
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
 from meters.models.reading import Conflict, Quarantine, QuarantineReason, Reading, Touched
@@ -30,20 +30,20 @@ __all__ = [
     "DayTotal",
     "DeviceKey",
     "DeviceKeyMeter",
-    "HistoryGap",
     "Disregarded",
     "Edit",
     "EditKind",
     "Estimate",
     "EventKind",
     "EventState",
+    "HistoryGap",
     "Installation",
     "Interval",
     "Meter",
     "MeterKind",
     "MeteringPoint",
-    "MqttBroker",
     "Method",
+    "MqttBroker",
     "Parity",
     "Quality",
     "Quarantine",

@@ -2,5 +2,6 @@
 
 from __future__ import annotations
 
+from meters.tasks import hearing as hearing
 from meters.tasks import intervals as intervals
 from meters.tasks import polling as polling
