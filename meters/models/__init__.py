@@ -9,9 +9,12 @@ from meters.models.connection import (
     Transport,
 )
 from meters.models.device_key import DeviceKey, DeviceKeyMeter
+from meters.models.disregarded import Disregarded
+from meters.models.estimate import Edit, EditKind, Estimate, Method
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
 from meters.models.reading import Conflict, Quarantine, QuarantineReason, Reading, Touched
+from meters.models.register_event import EventKind, EventState, RegisterEvent
 from meters.models.site import MeteringPoint, MeterKind, Site
 
 __all__ = [
@@ -23,16 +26,24 @@ __all__ = [
     "DayTotal",
     "DeviceKey",
     "DeviceKeyMeter",
+    "Disregarded",
+    "Edit",
+    "EditKind",
+    "Estimate",
+    "EventKind",
+    "EventState",
     "Installation",
     "Interval",
     "Meter",
     "MeterKind",
     "MeteringPoint",
+    "Method",
     "Parity",
     "Quality",
     "Quarantine",
     "QuarantineReason",
     "Reading",
+    "RegisterEvent",
     "Rule",
     "Site",
     "Touched",
