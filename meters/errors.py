@@ -78,3 +78,22 @@ class BadFile(DomainError):
     """A file cannot be imported; nothing of it is stored."""
 
     code = "bad_file"
+
+
+class WrongParameters(DomainError):
+    """A validation rule does not take these parameters."""
+
+    code = "wrong_parameters"
+    http_status = 422
+
+
+class ExceptionDecided(DomainError):
+    """Somebody has already decided about this stretch."""
+
+    code = "exception_decided"
+
+
+class NothingToLeaveOut(DomainError):
+    """The stretch holds no reading that could be left out."""
+
+    code = "nothing_to_leave_out"

@@ -13,11 +13,14 @@ from meters.models.disregarded import Disregarded
 from meters.models.estimate import Edit, EditKind, Estimate, Method
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
+from meters.models.meter_exception import ExceptionState, MeterException, Resolution
 from meters.models.reading import Conflict, Quarantine, QuarantineReason, Reading, Touched
 from meters.models.register_event import EventKind, EventState, RegisterEvent
 from meters.models.site import MeteringPoint, MeterKind, Site
+from meters.models.validation_rule import SEVERITIES, RuleCode, Severity, ValidationRule
 
 __all__ = [
+    "SEVERITIES",
     "Change",
     "Conflict",
     "Connection",
@@ -32,9 +35,11 @@ __all__ = [
     "Estimate",
     "EventKind",
     "EventState",
+    "ExceptionState",
     "Installation",
     "Interval",
     "Meter",
+    "MeterException",
     "MeterKind",
     "MeteringPoint",
     "Method",
@@ -44,8 +49,12 @@ __all__ = [
     "QuarantineReason",
     "Reading",
     "RegisterEvent",
+    "Resolution",
     "Rule",
+    "RuleCode",
+    "Severity",
     "Site",
     "Touched",
     "Transport",
+    "ValidationRule",
 ]
