@@ -65,6 +65,7 @@ DEFINER_FUNCTIONS = {
     "meters_senders": "ingest",
     "meters_touched_tenants": "app",
     "meters_change_tenants": "app",
+    "meters_tenants_with_meters": "app",
     "meters_claim_connection": "app",
     "meters_claim_connections": "app",
     "meters_next_connection_due": "app",

@@ -13,7 +13,12 @@ from meters.models.disregarded import Disregarded
 from meters.models.estimate import Edit, EditKind, Estimate, Method
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
-from meters.models.meter_exception import ExceptionState, MeterException, Resolution
+from meters.models.meter_exception import (
+    UNDECIDED,
+    ExceptionState,
+    MeterException,
+    Resolution,
+)
 from meters.models.reading import Conflict, Quarantine, QuarantineReason, Reading, Touched
 from meters.models.register_event import EventKind, EventState, RegisterEvent
 from meters.models.site import MeteringPoint, MeterKind, Site
@@ -21,6 +26,7 @@ from meters.models.validation_rule import SEVERITIES, RuleCode, Severity, Valida
 
 __all__ = [
     "SEVERITIES",
+    "UNDECIDED",
     "Change",
     "Conflict",
     "Connection",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Final
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +27,10 @@ class Resolution(models.TextChoices):
     ESTIMATED = "estimated", _("Estimated")
     EDITED = "edited", _("Corrected by hand")
     HEALED = "healed", _("Healed by itself")
+    WITHDRAWN = "withdrawn", _("Rule not in use any more")
+
+
+UNDECIDED: Final = (ExceptionState.OPEN, ExceptionState.ACKNOWLEDGED)
 
 
 @audited(exclude=("values", "ends_at"))

@@ -143,7 +143,7 @@ def unlabelled() -> dict[str, Any]:
 
 
 def month_ms() -> float:
-    """All rules over a month of readings a minute apart, with four weeks of quarter-hours before."""
+    """All rules over a month of readings a minute apart, and four weeks of quarter-hours before."""
     rows = read("household_power_1min.csv")
     power = np.array([float(row["power_w"]) for row in rows])
     voltage = np.array([float(row["voltage_v"]) for row in rows])

@@ -50,6 +50,7 @@ class Entry:
     looks_at: Literal["readings", "intervals"] = "readings"
     needs: Words = ""
     reach_days: int = 1
+    can_leave_out: bool = False  # whether leaving out the stretch's readings is an answer
 
     @property
     def name(self) -> Words:
@@ -111,6 +112,7 @@ _ENTRIES: Final = (
         (_one("minutes", _("Ahead by more than"), 3, "min", 1, 60),),
         f"{CALIFORNIA}: time check of meter (±3 min)",
         "Only a clock that is ahead can be told from readings that came late.",
+        can_leave_out=True,
     ),
     Entry(
         RuleCode.HIGH_LOW,
@@ -125,6 +127,7 @@ _ENTRIES: Final = (
         kinds=(ENERGY, WATER),
         looks_at="intervals",
         reach_days=LONGEST_REACH_DAYS,
+        can_leave_out=True,
     ),
     Entry(
         RuleCode.INTERVAL_SPIKE,
@@ -136,6 +139,7 @@ _ENTRIES: Final = (
         ),
         f"{ORACLE}: Interval Spike Check; {CALIFORNIA}: spike check (1st − 3rd) / 3rd > 180 %",
         looks_at="intervals",
+        can_leave_out=True,
     ),
     Entry(
         RuleCode.SPIKE,
@@ -149,6 +153,7 @@ _ENTRIES: Final = (
         "30 % of the peak is beyond what a class 2 meter can err; five steps keep a partly cloudy "
         "day or a kettle from being one. Tried on the labelled photovoltaic outliers.",
         reach_days=2,
+        can_leave_out=True,
     ),
     Entry(
         RuleCode.STUCK_VALUE,
@@ -161,6 +166,7 @@ _ENTRIES: Final = (
         "pvanalytics: stale values; MDM: static value check",
         "Zero is not stuck (nothing is used), and a meter of which any other value moves is "
         "alive. An inverter at its limit repeats itself for an hour or two, not for three.",
+        can_leave_out=True,
     ),
     Entry(
         RuleCode.ZERO_CONSUMPTION,
@@ -174,6 +180,7 @@ _ENTRIES: Final = (
         "A day and a night: a photovoltaic system makes nothing for as long as 15 hours.",
         looks_at="intervals",
         reach_days=8,
+        can_leave_out=True,
     ),
     Entry(
         RuleCode.NEGATIVE_CONSUMPTION,
@@ -188,6 +195,7 @@ _ENTRIES: Final = (
         "night: 5 % of its peak is let through.",
         needs=_("meters without a register of energy given away"),
         reach_days=2,
+        can_leave_out=True,
     ),
     Entry(
         RuleCode.PROLONGED_ESTIMATION,
@@ -233,6 +241,7 @@ _ENTRIES: Final = (
         looks_at="intervals",
         kinds=(ENERGY, WATER),
         reach_days=LONGEST_REACH_DAYS,
+        can_leave_out=True,
     ),
     Entry(
         RuleCode.PLAUSIBILITY,
@@ -248,6 +257,7 @@ _ENTRIES: Final = (
         f"{ORACLE}: Unit of Measure Check",
         "Not the quality of supply, which is judged elsewhere: what no network delivers. Under "
         "10 V the network is out, which is no fault of the meter.",
+        can_leave_out=True,
     ),
     Entry(
         RuleCode.DYNAMIC_COMPARISON,
@@ -264,6 +274,7 @@ _ENTRIES: Final = (
         kinds=(ENERGY, WATER),
         looks_at="intervals",
         reach_days=LONGEST_REACH_DAYS,
+        can_leave_out=True,
     ),
     Entry(
         RuleCode.SILENT_PHASE,
@@ -286,6 +297,7 @@ _ENTRIES: Final = (
         f"{ITRON}: Demand High Limit",
         looks_at="intervals",
         needs=_("meters with a limit"),
+        can_leave_out=True,
     ),
     Entry(
         RuleCode.REGISTER_FALL,

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from clients.kernel.tenancy import current_tenant_id
-from meters.models import MeterKind, RuleCode, Severity, ValidationRule
+from meters.models import (
+    UNDECIDED,
+    ExceptionState,
+    MeterException,
+    MeterKind,
+    Resolution,
+    RuleCode,
+    Severity,
+    ValidationRule,
+)
 from meters.services.validation.catalogue import CATALOGUE, Entry, checked
 
 
@@ -51,11 +61,12 @@ def set_rule(
     severity: str | None = None,
     is_enabled: bool | None = None,
     parameters: Mapping[str, Any] | None = None,
+    now: datetime,
 ) -> ValidationRule:
     """Change a rule for a kind of meter ("": all of them); what is not given stays.
 
     Takes effect with the next readings; `manage.py validate` looks at those already there.
-    Raises WrongParameters. Safe to call twice.
+    Switched off, its open exceptions close. Raises WrongParameters. Safe to call twice.
     """
     entry = CATALOGUE[RuleCode(code).value]
     if kind:
@@ -73,9 +84,28 @@ def set_rule(
     if parameters is not None:
         row.parameters = checked(code, {**row.parameters, **parameters})
     row.save()
+    if not row.is_enabled:
+        _withdraw(row, now)
     return row
 
 
 def forget_rule(row: ValidationRule) -> None:
     """Go back to the catalogue's defaults. Safe to call twice."""
     ValidationRule.objects.filter(pk=row.pk).delete()
+
+
+def _withdraw(row: ValidationRule, now: datetime) -> None:
+    """Close what is open for a rule that nobody wants any more."""
+    rows = list(ValidationRule.objects.filter(code=row.code))
+    entry = CATALOGUE[row.code]
+    off = [
+        kind
+        for kind in entry.kinds
+        if (applied := applied_to(entry, kind, rows)) and not applied.is_enabled
+    ]
+    MeterException.objects.filter(rule=row.code, meter__kind__in=off, state__in=UNDECIDED).update(
+        state=ExceptionState.RESOLVED,
+        resolution=Resolution.WITHDRAWN,
+        decided_at=now,
+        decided_by="",
+    )

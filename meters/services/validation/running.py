@@ -13,11 +13,10 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
-
 from clients.kernel.periods import Period, day_start
 from clients.kernel.tenancy import acting_for, current_tenant_id
 from meters.models import (
+    UNDECIDED,
     ExceptionState,
     Installation,
     Meter,
@@ -36,8 +35,9 @@ FOLLOWER: Final = "validation"
 CHANGES_AT_ONCE: Final = 2_000
 DAY: Final = timedelta(days=1)
 NEAR: Final = timedelta(days=2)
+MERGED: Final = timedelta(days=7)
 LONGEST_STRETCH: Final = timedelta(days=93)
-UNDECIDED: Final = (ExceptionState.OPEN, ExceptionState.ACKNOWLEDGED)
+GONE: Final = (Resolution.HEALED, Resolution.WITHDRAWN)
 FOLLOWERS[FOLLOWER] = set  # every meter
 
 
@@ -69,7 +69,7 @@ def joined(changes: Sequence[Change]) -> list[Period]:
     """The changes as few stretches: what is judged anyway around one covers its neighbours."""
     stretches: list[Period] = []
     for change in sorted(changes, key=lambda change: change.starts_at):
-        if stretches and change.starts_at - stretches[-1].end <= LONGEST_REACH_DAYS * DAY:
+        if stretches and change.starts_at - stretches[-1].end <= MERGED:
             end = max(stretches[-1].end, change.ends_at)
             stretches[-1] = Period(stretches[-1].start, end)
         else:
@@ -85,13 +85,12 @@ def validate_meter(
     rows: Iterable[ValidationRule] | None = None,
     codes: Iterable[str] | None = None,
 ) -> int:
-    """Judge every verdict that these readings can have changed; the number of open exceptions there.
+    """Judge every verdict that these readings can have changed; the exceptions open there.
 
     Safe to call twice.
     """
-    rules = rules_for(meter.kind, rows)
-    if codes is not None:
-        rules = [rule for rule in rules if rule.code in set(codes)]
+    wanted = set(RuleCode.values if codes is None else codes) - {RuleCode.INACTIVE.value}
+    rules = [rule for rule in rules_for(meter.kind, rows) if rule.code in wanted]
     zone, newest = zone_of(meter), newest_reading(meter)
     count = 0
     for reach, group in _by_reach(rules):
@@ -99,10 +98,8 @@ def validate_meter(
         kept = _kept(meter, [rule.code for rule in group], window)
         found = judged(meter, window, group, zone, kept)
         count += _keep(meter, [rule.code for rule in group], found, kept, now)
-    if codes is None:
-        switched_off = set(RuleCode.values) - {rule.code for rule in rules}
-        gone = _kept(meter, sorted(switched_off), _window(changed, zone, 1, newest))
-        _keep(meter, sorted(switched_off), [], gone, now)
+    if newest is not None:
+        _end_silence(meter, newest, now)
     return count
 
 
@@ -113,9 +110,19 @@ def validate_silence(meter: Meter, *, now: datetime) -> int:
     if newest is None or not rules:
         return 0
     window = Period(newest, max(now, newest + DAY))
-    kept = _kept(meter, [RuleCode.INACTIVE], window)
-    found = judged(meter, window, rules, zone_of(meter), [], silent_since=newest)
+    found = judged(meter, window, rules, zone_of(meter), silent_since=newest)
+    rows = MeterException.objects.filter(meter=meter, rule=RuleCode.INACTIVE)
+    kept = list(rows.filter(starts_at__gte=newest).select_for_update())
     return _keep(meter, [RuleCode.INACTIVE], found, kept, now)
+
+
+def _end_silence(meter: Meter, newest: datetime, now: datetime) -> None:
+    """Close what is open about a silence that has ended."""
+    rows = MeterException.objects.filter(
+        meter=meter, rule=RuleCode.INACTIVE, state__in=UNDECIDED, starts_at__lt=newest
+    )
+    for row in rows.select_for_update():
+        _heal(row, now)
 
 
 def judged(
@@ -130,12 +137,13 @@ def judged(
     from meters.services.validation.checks import CHECKS
     from meters.services.validation.loading import aware, load
 
+    seen = [row for row in kept if row.resolution not in GONE]
     material = load(
         meter,
         window,
         zone,
-        reaches_back_to=min((row.starts_at for row in kept), default=None),
-        reaches_on_to=max((row.ends_at for row in kept), default=None),
+        reaches_back_to=min((row.starts_at for row in seen), default=None),
+        reaches_on_to=max((row.ends_at for row in seen), default=None),
         silent_since=silent_since,
     )
     found: dict[tuple[str, datetime], Found] = {}
@@ -177,15 +185,15 @@ def _window(changed: Period, zone: ZoneInfo, reach: int, newest: datetime | None
 
 
 def _kept(meter: Meter, codes: Sequence[str], window: Period) -> list[MeterException]:
-    """The rows of the rules that touch the window, and what is open about a silence."""
-    touching = Q(ends_at__gte=window.start, starts_at__lt=window.end)
-    silence = Q(rule=RuleCode.INACTIVE, state__in=UNDECIDED)
-    rows = MeterException.objects.filter(touching | silence, meter=meter, rule__in=codes)
-    return list(
-        rows.filter(starts_at__gte=window.start - LONGEST_STRETCH)
-        .order_by("starts_at")
-        .select_for_update()
+    """The rows of the rules that overlap the window."""
+    rows = MeterException.objects.filter(
+        meter=meter,
+        rule__in=codes,
+        ends_at__gt=window.start,
+        starts_at__lt=window.end,
+        starts_at__gte=window.start - LONGEST_STRETCH,
     )
+    return list(rows.order_by("starts_at").select_for_update())
 
 
 def _keep(
@@ -243,7 +251,7 @@ def _overlapped(item: Found, left: dict[datetime, MeterException]) -> MeterExcep
 
 def _follow(row: MeterException, item: Found) -> bool:
     """Have the row say what is found now; whether it is open."""
-    is_back = row.resolution in {Resolution.HEALED, Resolution.DISREGARDED}
+    is_back = row.resolution in {*GONE, Resolution.DISREGARDED}
     if is_back:
         row.state, row.resolution = ExceptionState.OPEN, ""
         row.decided_by, row.decided_at = "", None
