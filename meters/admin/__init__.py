@@ -1,5 +1,14 @@
 from __future__ import annotations
 
-from meters.admin import home, key, meter, panels, site
+from meters.admin import connection, forwarding, home, key, meter, panels, set_apart, site
 
-__all__ = ["home", "key", "meter", "panels", "site"]
+__all__ = [
+    "connection",
+    "forwarding",
+    "home",
+    "key",
+    "meter",
+    "panels",
+    "set_apart",
+    "site",
+]

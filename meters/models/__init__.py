@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from meters.models.broker import BrokerState, MqttBroker
 from meters.models.change import Change
+from meters.models.clock import MeterClock
 from meters.models.connection import (
     Connection,
     ConnectionDriver,
@@ -8,11 +10,14 @@ from meters.models.connection import (
     Parity,
     Transport,
 )
-from meters.models.device_key import DeviceKey, DeviceKeyMeter
+from meters.models.device_key import DeviceKey, DeviceKeyMeter, EpochUnit
 from meters.models.disregarded import Disregarded
 from meters.models.estimate import Edit, EditKind, Estimate, Method
+from meters.models.forwarder import ForwardBatch, ForwardedMeter, Forwarder
+from meters.models.history_gap import HistoryGap
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
+<<<<<<< HEAD
 from meters.models.meter_exception import (
     UNDECIDED,
     ExceptionState,
@@ -27,6 +32,15 @@ from meters.models.validation_rule import SEVERITIES, RuleCode, Severity, Valida
 __all__ = [
     "SEVERITIES",
     "UNDECIDED",
+=======
+from meters.models.reading import Conflict, Handling, Quarantine, QuarantineReason, Reading, Touched
+from meters.models.register_event import EventKind, EventState, RegisterEvent
+from meters.models.site import MeteringPoint, MeterKind, Site
+from meters.models.uplink import Uplink
+
+__all__ = [
+    "BrokerState",
+>>>>>>> main
     "Change",
     "Conflict",
     "Connection",
@@ -38,17 +52,31 @@ __all__ = [
     "Disregarded",
     "Edit",
     "EditKind",
+    "EpochUnit",
     "Estimate",
     "EventKind",
     "EventState",
+<<<<<<< HEAD
     "ExceptionState",
     "Installation",
     "Interval",
     "Meter",
     "MeterException",
+=======
+    "ForwardBatch",
+    "ForwardedMeter",
+    "Forwarder",
+    "Handling",
+    "HistoryGap",
+    "Installation",
+    "Interval",
+    "Meter",
+    "MeterClock",
+>>>>>>> main
     "MeterKind",
     "MeteringPoint",
     "Method",
+    "MqttBroker",
     "Parity",
     "Quality",
     "Quarantine",
@@ -62,5 +90,9 @@ __all__ = [
     "Site",
     "Touched",
     "Transport",
+<<<<<<< HEAD
     "ValidationRule",
+=======
+    "Uplink",
+>>>>>>> main
 ]
