@@ -1,9 +1,21 @@
 from __future__ import annotations
 
-from meters.admin import connection, forwarding, home, key, meter, panels, set_apart, site
+from meters.admin import (
+    connection,
+    exception,
+    forwarding,
+    home,
+    key,
+    meter,
+    panels,
+    set_apart,
+    site,
+    validation_rule,
+)
 
 __all__ = [
     "connection",
+    "exception",
     "forwarding",
     "home",
     "key",
@@ -11,4 +23,5 @@ __all__ = [
     "panels",
     "set_apart",
     "site",
+    "validation_rule",
 ]

@@ -17,30 +17,22 @@ from meters.models.forwarder import ForwardBatch, ForwardedMeter, Forwarder
 from meters.models.history_gap import HistoryGap
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
-<<<<<<< HEAD
 from meters.models.meter_exception import (
     UNDECIDED,
     ExceptionState,
     MeterException,
     Resolution,
 )
-from meters.models.reading import Conflict, Quarantine, QuarantineReason, Reading, Touched
+from meters.models.reading import Conflict, Handling, Quarantine, QuarantineReason, Reading, Touched
 from meters.models.register_event import EventKind, EventState, RegisterEvent
 from meters.models.site import MeteringPoint, MeterKind, Site
+from meters.models.uplink import Uplink
 from meters.models.validation_rule import SEVERITIES, RuleCode, Severity, ValidationRule
 
 __all__ = [
     "SEVERITIES",
     "UNDECIDED",
-=======
-from meters.models.reading import Conflict, Handling, Quarantine, QuarantineReason, Reading, Touched
-from meters.models.register_event import EventKind, EventState, RegisterEvent
-from meters.models.site import MeteringPoint, MeterKind, Site
-from meters.models.uplink import Uplink
-
-__all__ = [
     "BrokerState",
->>>>>>> main
     "Change",
     "Conflict",
     "Connection",
@@ -56,13 +48,7 @@ __all__ = [
     "Estimate",
     "EventKind",
     "EventState",
-<<<<<<< HEAD
     "ExceptionState",
-    "Installation",
-    "Interval",
-    "Meter",
-    "MeterException",
-=======
     "ForwardBatch",
     "ForwardedMeter",
     "Forwarder",
@@ -72,7 +58,7 @@ __all__ = [
     "Interval",
     "Meter",
     "MeterClock",
->>>>>>> main
+    "MeterException",
     "MeterKind",
     "MeteringPoint",
     "Method",
@@ -90,9 +76,6 @@ __all__ = [
     "Site",
     "Touched",
     "Transport",
-<<<<<<< HEAD
-    "ValidationRule",
-=======
     "Uplink",
->>>>>>> main
+    "ValidationRule",
 ]
