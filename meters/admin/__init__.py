@@ -4,6 +4,7 @@ from meters.admin import (
     alarm,
     alarm_rule,
     connection,
+    exception,
     forwarding,
     home,
     key,
@@ -11,12 +12,14 @@ from meters.admin import (
     panels,
     set_apart,
     site,
+    validation_rule,
 )
 
 __all__ = [
     "alarm",
     "alarm_rule",
     "connection",
+    "exception",
     "forwarding",
     "home",
     "key",
@@ -24,4 +27,5 @@ __all__ = [
     "panels",
     "set_apart",
     "site",
+    "validation_rule",
 ]

@@ -19,12 +19,16 @@ from meters.models.forwarder import ForwardBatch, ForwardedMeter, Forwarder
 from meters.models.history_gap import HistoryGap
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
+from meters.models.meter_exception import UNDECIDED, ExceptionState, MeterException, Resolution
 from meters.models.reading import Conflict, Handling, Quarantine, QuarantineReason, Reading, Touched
 from meters.models.register_event import EventKind, EventState, RegisterEvent
 from meters.models.site import MeteringPoint, MeterKind, Site
 from meters.models.uplink import Uplink
+from meters.models.validation_rule import SEVERITIES, RuleCode, Severity, ValidationRule
 
 __all__ = [
+    "SEVERITIES",
+    "UNDECIDED",
     "AlarmEvent",
     "AlarmKind",
     "AlarmProgress",
@@ -48,6 +52,7 @@ __all__ = [
     "Estimate",
     "EventKind",
     "EventState",
+    "ExceptionState",
     "ForwardBatch",
     "ForwardedMeter",
     "Forwarder",
@@ -57,6 +62,7 @@ __all__ = [
     "Interval",
     "Meter",
     "MeterClock",
+    "MeterException",
     "MeterKind",
     "MeteringPoint",
     "Method",
@@ -69,11 +75,14 @@ __all__ = [
     "QuarantineReason",
     "Reading",
     "RegisterEvent",
+    "Resolution",
     "Rule",
+    "RuleCode",
     "Scope",
     "Severity",
     "Site",
     "Touched",
     "Transport",
     "Uplink",
+    "ValidationRule",
 ]
