@@ -305,7 +305,7 @@ RATELIMIT_FAIL_OPEN = True
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]
 
 # Requests a minute for a device key that has no rate of its own.
-INGEST_RATE_PER_MINUTE = env.int("INGEST_RATE_PER_MINUTE", default=600)
+INGEST_RATE_PER_MINUTE = env.int("INGEST_RATE_PER_MINUTE", default=10)
 # Private networks in which drivers may look for devices, beside the open internet. Empty it where
 # the companies are strangers: each types the addresses of its own devices. Simulated meters are on
 # this machine, which is for trying only.
