@@ -78,3 +78,15 @@ class BadFile(DomainError):
     """A file cannot be imported; nothing of it is stored."""
 
     code = "bad_file"
+
+
+class BadEdit(DomainError):
+    """Values cannot be filled in as asked; nothing is changed."""
+
+    code = "bad_edit"
+
+
+class BadDecision(DomainError):
+    """An event cannot be decided as asked; nothing is changed."""
+
+    code = "bad_decision"
