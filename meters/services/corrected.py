@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, Final
 
 from django.db import connection
@@ -104,9 +105,7 @@ def correct(facts: Facts, starts: float, ends: float) -> Corrected:
     """Lines and events for everything that readings between the two instants can have changed."""
     placements = _placements(facts.meter_id)
     registers = [_register(facts, name, placements) for name in facts.registers if name in WHATS]
-    boundaries = [
-        edge for p in placements for edge in (p.starts, p.ends) if math.isfinite(edge)
-    ]
+    boundaries = [edge for p in placements for edge in (p.starts, p.ends) if math.isfinite(edge)]
     work = _Work(facts, starts, ends, boundaries)
     for register in registers:
         work.find_start(register)
@@ -192,7 +191,9 @@ class _Work:
     def _agreed(self, register: _Register, explained: Explained, until: float) -> float | None:
         """The first reading from `until` on at which stored and found events agree for a day."""
         stored = {
-            (event.kind, event.starts, event.ends) for event in register.known if not event.is_decided
+            (event.kind, event.starts, event.ends)
+            for event in register.known
+            if not event.is_decided
         }
         found = {
             (event.kind, event.starts, event.ends)
@@ -205,9 +206,7 @@ class _Work:
                 continue
             if any(e[0] in EXCURSIONS and e[1] < at < e[2] for e in stored):
                 continue
-            differs = any(
-                event[2] > at - HISTORY_S and event[1] < at for event in stored ^ found
-            )
+            differs = any(event[2] > at - HISTORY_S and event[1] < at for event in stored ^ found)
             return None if differs else at
         return None
 
@@ -346,7 +345,9 @@ def _pieces(
     if multiplier is not None and isinstance(used, int) and isinstance(step.starts_from, int):
         unit = UNITS[register]
         start = step.starts_from * unit
-        yield Segment(register, step.starts, step.ends, start, start + used * unit, multiplier, level)
+        yield Segment(
+            register, step.starts, step.ends, start, start + used * unit, multiplier, level
+        )
         return
     for starts, ends in _cut(step, boundaries):
         if _is_outside(starts, ends, placements, boundaries):
@@ -357,18 +358,14 @@ def _pieces(
         factor = Fraction(multiplier_at(placements, starts))
         mult = int(factor) if factor.denominator == 1 else 1
         rate = UNITS[register] * factor / mult
-        yield Segment(
-            register, starts, ends, round(low * rate), round(high * rate), mult, level
-        )
+        yield Segment(register, starts, ends, round(low * rate), round(high * rate), mult, level)
 
 
 def _steady_multiplier(
     step: Step, placements: Sequence[Placement], boundaries: Sequence[float]
 ) -> int | None:
     """The whole multiplier of all of the step; None when it must be looked at in pieces."""
-    if any(
-        _quarter(edge) < step.ends and _next_quarter(edge) > step.starts for edge in boundaries
-    ):
+    if any(_quarter(edge) < step.ends and _next_quarter(edge) > step.starts for edge in boundaries):
         return None
     multiplier = multiplier_at(placements, step.starts)
     return int(multiplier) if multiplier == int(multiplier) else None
@@ -382,7 +379,7 @@ def _cut(step: Step, boundaries: Sequence[float]) -> list[tuple[float, float]]:
             if step.starts < edge < step.ends:
                 edges.add(edge)
     ordered = sorted(edges)
-    return list(zip(ordered, ordered[1:], strict=False))
+    return list(pairwise(ordered))
 
 
 def _is_outside(
@@ -399,9 +396,7 @@ def _is_outside(
 def interval_rows(corrected: Sequence[Corrected]) -> dict[str, list[Any]]:
     """The parameters of `COMPUTE_GIVEN` for these stretches."""
     segments = [
-        (place, segment)
-        for place, made in enumerate(corrected, 1)
-        for segment in made.segments
+        (place, segment) for place, made in enumerate(corrected, 1) for segment in made.segments
     ]
     spans = {
         (made.facts.meter_id, p.starts, p.ends, p.multiplier)

@@ -46,4 +46,4 @@ def _countries() -> dict[str, str]:
     """Which country each zone is in, from the time zone database."""
     table = files("tzdata").joinpath("zoneinfo", "zone.tab").read_text()
     rows = [line.split("\t") for line in table.splitlines() if not line.startswith("#")]
-    return {row[2]: row[0] for row in rows if len(row) > 2}
+    return {row[2]: row[0] for row in rows if len(row) >= 3}  # noqa: PLR2004

@@ -133,7 +133,9 @@ class _Reader:
             if event.is_decided and event.kind in EXCURSIONS:
                 first = bisect_left(times, event.starts)
                 last = bisect_left(times, event.ends)
-                left_out.update(place for place in range(first, last) if times[place] > event.starts)
+                left_out.update(
+                    place for place in range(first, last) if times[place] > event.starts
+                )
         kept = [place for place in range(len(times)) if place not in left_out]
         self.t = [times[place] for place in kept]
         self.v = [values[place] for place in kept]
@@ -186,7 +188,7 @@ class _Reader:
         return bool(rise * self.scale <= self.limits.rate * self._window(g, r) + self.limits.step)
 
     def _return(self, g: int) -> int | None:
-        """The first reading that follows from `g` again, if everything before it was an excursion."""
+        """The first reading that follows from `g` again, if what is before was an excursion."""
         first, before = g + 1, self.v[g]
         until = min(
             [
@@ -212,9 +214,7 @@ class _Reader:
 
     def _plain(self, g: int, r: int) -> int:
         self.found.steps.append(
-            Step(
-                self.t[g], self.t[r], self.v[g] * self.scale, (self.v[r] - self.v[g]) * self.scale
-            )
+            Step(self.t[g], self.t[r], self.v[g] * self.scale, (self.v[r] - self.v[g]) * self.scale)
             if self.v[r] >= self.v[g]
             else Step(self.t[g], self.t[r], self.v[g] * self.scale, None)
         )

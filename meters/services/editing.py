@@ -69,7 +69,9 @@ def estimate_gap(
         meter=meter, starts_at__gte=period.start, starts_at__lt=period.end
     )
     if known.count() == count:
-        raise BadEdit(_("All of this period is known; type values to change it."), "nothing_to_fill")
+        raise BadEdit(
+            _("All of this period is known; type values to change it."), "nothing_to_fill"
+        )
     register = MAIN_REGISTERS[meter.kind]
     column = COLUMNS[register]
     values: Sequence[int] | None

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -181,7 +182,7 @@ def _quarters(starts: float, ends: float) -> list[tuple[float, float]]:
     first = int(starts // INTERVAL_SECONDS) + 1
     last = -int(-ends // INTERVAL_SECONDS)
     edges = [starts, *(float(n * INTERVAL_SECONDS) for n in range(first, last)), ends]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def _local(seconds: float, zone: ZoneInfo) -> datetime:
@@ -203,11 +204,10 @@ def gaps_resting_on(
                 "tenant": current_tenant_id(),
                 "meters": meter_ids,
                 "starts": starts,
-                "ends": ends,
-                "reach": LOOK_BACK + timedelta(days=2),
+                "ends": [end + LOOK_BACK + timedelta(days=2) for end in ends],
             },
         )
-        return cursor.fetchall()
+        return [(meter_id, start, end) for meter_id, start, end in cursor.fetchall()]
 
 
 def keep_estimates(made: Corrected, filled: Iterable[Filled]) -> None:

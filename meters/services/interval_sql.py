@@ -90,7 +90,7 @@ SPECIAL: Final = """
         WHERE d.tenant_id = %(tenant)s
     ), placed AS (
         SELECT i.meter_id, p.multiplier,
-            p.multiplier % 1 <> 0 OR (p.starts_at >= i.reads_from AND p.starts_at <= i.reads_to)
+            p.multiplier %% 1 <> 0 OR (p.starts_at >= i.reads_from AND p.starts_at <= i.reads_to)
                 OR coalesce(p.ends_at >= i.reads_from AND p.ends_at <= i.reads_to, false) AS is_special
         FROM island i JOIN meters_installation p ON p.meter_id = i.meter_id
             AND p.starts_at <= i.reads_to AND (p.ends_at IS NULL OR p.ends_at >= i.reads_from)
@@ -163,7 +163,7 @@ GAPS_RESTING_ON: Final = """
     FROM unnest(%(meters)s::bigint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
         AS t (meter_id, starts_at, ends_at)
     JOIN meters_estimate e ON e.meter_id = t.meter_id AND e.starts_at > t.starts_at
-        AND e.starts_at < t.ends_at + %(reach)s
+        AND e.starts_at < t.ends_at
     WHERE e.tenant_id = %(tenant)s
 """
 

@@ -17,21 +17,28 @@ readings gives the same rows. Rows edited by a person are left as they are.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection
 
 from clients.kernel.tenancy import acting_for, current_tenant_id
 from meters.events import intervals_changed
-from meters.models import Meter, MeterKind
+from meters.models import Meter
 from meters.services import interval_sql as sql
-from meters.services.followers import tell_followers
+from meters.services.corrected import Corrected, correct, interval_rows
+from meters.services.editing import apply_edits
+from meters.services.estimation import fill_gaps, gaps_resting_on, keep_estimates
+from meters.services.followers import Stretch, tell_followers
+from meters.services.meter_facts import Facts, instant
+from meters.services.register_events import keep_events
+from meters.services.touching import touch_from
 
 METERS_AT_ONCE: Final = 500
 QUARTERS_AT_ONCE: Final = 6_000
+SAME_STRETCH: Final = timedelta(days=4)
 QUARTERS_OF_A_METER: Final = 672  # a week: one meter's long past must not keep others waiting
 
 
@@ -54,7 +61,7 @@ def recompute_touched(tenant_id: int) -> int:
         runs = _take(tenant_id)
         if not runs:
             return 0
-        tell_followers(_compute(runs) or runs)
+        tell_followers(_compute(runs))
         intervals_changed.announce(tenant_id=tenant_id)
         return len(runs)
 
@@ -90,12 +97,12 @@ def _a_slice(touched: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def _compute(runs: Sequence[Run]) -> list[Run]:
-    """Intervals and days of everything that the runs touch; answers all stretches computed."""
+    """Intervals and days of everything that the runs touch; answers what is new or counts anew."""
     with connection.cursor() as cursor:
         facts = _facts(cursor, runs)
         known = [run for run in runs if run.meter_id in facts]
         if not known:
-            return []
+            return list(runs)
         islands = _islands(cursor, facts, known)
         factors = _factors(cursor, islands)
         plain = [island for island in islands if factors[island.meter_id] is not None]
@@ -104,14 +111,20 @@ def _compute(runs: Sequence[Run]) -> list[Run]:
             slow |= set(_execute(cursor, sql.COMPUTE, facts, plain, factors))
         done = [Run(i.meter_id, i.starts_at, i.ends_at) for i in plain if i.meter_id not in slow]
         todo = [Run(i.meter_id, i.starts_at, i.ends_at) for i in islands if i.meter_id in slow]
-        corrected = _correct(cursor, facts, todo)
+        corrected, changed = _correct(cursor, facts, todo)
         done += [_run(made) for made in corrected]
-        done += _shape_gaps(cursor, facts, done, corrected)
-        apply_edits(done)
+        filled = _fill(cursor, facts, done, corrected)
+        told = [*runs, *filled, *(_run(m) for m in corrected if m.facts.meter_id in changed)]
+        done += filled
+        apply_edits(*_columns(done).values())
         zones = [facts[run.meter_id].zone for run in done]
-        parameters = {**_columns(done), "tenant": current_tenant_id(), "zones": zones}
+        parameters: dict[str, Any] = {
+            **_columns(done),
+            "tenant": current_tenant_id(),
+            "zones": zones,
+        }
         cursor.execute(sql.DAYS, parameters)
-    return done
+    return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,33 +191,37 @@ def _execute(
 
 
 def _correct(
-    cursor: Any, facts: Mapping[int, Facts], runs: Sequence[Run], shapes: Shapes | None = None
-) -> list[Corrected]:
-    """Compute the runs the slow way, and keep the events that explain them."""
-    made = []
+    cursor: Any, facts: Mapping[int, Facts], runs: Iterable[Run]
+) -> tuple[list[Corrected], set[int]]:
+    """Compute the runs the slow way and keep the events that explain them; with the meters of
+    which an event changed."""
+    made, changed = [], set()
     for run in _apart(runs):
-        stretch = correct(
-            facts[run.meter_id], run.starts_at.timestamp(), run.ends_at.timestamp()
-        )
-        keep_events(stretch)
-        if shapes is not None:
-            stretch = shaped(stretch, shapes)
-        made.append(stretch)
+        stretch = correct(facts[run.meter_id], run.starts_at.timestamp(), run.ends_at.timestamp())
+        if keep_events(stretch):
+            changed.add(run.meter_id)
         if stretch.rescaled_from is not None:
             touch_from(run.meter_id, instant(stretch.rescaled_from))
-    if made:
-        islands = [
-            _Island(
-                run.meter_id,
-                run.starts_at,
-                run.ends_at,
-                run.starts_at - timedelta(seconds=facts[run.meter_id].sample_seconds),
-                run.ends_at,
-            )
-            for run in map(_run, made)
-        ]
-        _execute(cursor, sql.COMPUTE_GIVEN, facts, islands, {}, **interval_rows(made))
-    return made
+        made.append(stretch)
+    _write(cursor, made)
+    return made, changed
+
+
+def _write(cursor: Any, made: Sequence[Corrected]) -> None:
+    if not made:
+        return
+    facts = {stretch.facts.meter_id: stretch.facts for stretch in made}
+    islands = [
+        _Island(
+            run.meter_id,
+            run.starts_at,
+            run.ends_at,
+            run.starts_at - timedelta(seconds=facts[run.meter_id].sample_seconds),
+            run.ends_at,
+        )
+        for run in map(_run, made)
+    ]
+    _execute(cursor, sql.COMPUTE_GIVEN, facts, islands, {}, **interval_rows(made))
 
 
 def _run(made: Corrected) -> Run:
@@ -223,24 +240,69 @@ def _apart(runs: Iterable[Run]) -> list[Run]:
     return apart
 
 
-def _shape_gaps(
+def _fill(
     cursor: Any, facts: Mapping[int, Facts], done: Sequence[Run], corrected: Sequence[Corrected]
 ) -> list[Run]:
-    """Fill long gaps like similar days: those just met, and later ones that rest on these days."""
-    resting = [run for run in gaps_resting_on(done) if run.meter_id in facts]
-    gaps = [
-        Run(made.facts.meter_id, instant(gap.starts), instant(gap.ends))
-        for made in corrected
-        for gap in made.gaps
+    """Fill long gaps like similar days: those just met, and later ones that rest on these days.
+    Answers the stretches computed for the latter."""
+    met = {
+        (stretch.facts.meter_id, instant(gap.starts))
+        for stretch in corrected
+        for gap in stretch.gaps
+    }
+    resting = [
+        Run(*gap)
+        for gap in gaps_resting_on(*_columns(done).values())
+        if (gap[0], gap[1]) not in met
     ]
-    if not gaps and not resting:
-        keep_estimates(corrected, None)
-        return []
-    shapes = Shapes.of({gap.meter_id: facts[gap.meter_id].zone for gap in [*gaps, *resting]}, ...)
-    return []
+    again = [
+        correct(facts[run.meter_id], run.starts_at.timestamp(), run.ends_at.timestamp())
+        for run in _apart(resting)
+    ]
+    shaped = []
+    for stretch in corrected:
+        filled, gaps = fill_gaps(stretch)
+        keep_estimates(stretch, gaps)
+        if filled is not stretch:
+            shaped.append(filled)
+    for stretch in again:
+        filled, gaps = fill_gaps(stretch)
+        keep_estimates(stretch, gaps)
+        shaped.append(filled)
+    _write(cursor, shaped)
+    return [_run(stretch) for stretch in again]
 
 
-def _columns(runs: Iterable[Run]) -> dict[str, list[Any]]:
+def _facts(cursor: Any, runs: Sequence[Run]) -> dict[int, Facts]:
+    cursor.execute(
+        sql.METERS,
+        {
+            **_columns(runs),
+            "tenant": current_tenant_id(),
+            "first": min(run.starts_at for run in runs),
+            "last": max(run.ends_at for run in runs),
+        },
+    )
+    facts, newly_seen = {}, defaultdict(list)
+    for meter_id, kind, seconds, seen, said, *rest in cursor.fetchall():
+        registers = tuple(sorted({*seen, *said}))
+        if len(registers) > len(seen):
+            newly_seen[registers].append(meter_id)
+        facts[meter_id] = Facts(meter_id, kind, seconds, registers, *rest)
+    for registers, meter_ids in newly_seen.items():
+        Meter.objects.filter(pk__in=meter_ids).update(registers_seen=list(registers))
+    return facts
+
+
+def _island_columns(islands: Sequence[_Island]) -> dict[str, list[Any]]:
+    return {
+        **_columns(islands),
+        "reads_from": [island.reads_from for island in islands],
+        "reads_to": [island.reads_to for island in islands],
+    }
+
+
+def _columns(runs: Iterable[Stretch]) -> dict[str, list[Any]]:
     return {
         "meters": [run.meter_id for run in runs],
         "starts": [run.starts_at for run in runs],
