@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -208,6 +208,7 @@ def _correct(
 
 
 def _write(cursor: Any, made: Sequence[Corrected]) -> None:
+    made = _side_by_side(made)
     if not made:
         return
     facts = {stretch.facts.meter_id: stretch.facts for stretch in made}
@@ -222,6 +223,19 @@ def _write(cursor: Any, made: Sequence[Corrected]) -> None:
         for run in map(_run, made)
     ]
     _execute(cursor, sql.COMPUTE_GIVEN, facts, islands, {}, **interval_rows(made))
+
+
+def _side_by_side(made: Iterable[Corrected]) -> list[Corrected]:
+    """The stretches without what an earlier one has as well; they say the same there."""
+    found: list[Corrected] = []
+    for stretch in sorted(made, key=lambda stretch: (stretch.facts.meter_id, stretch.starts)):
+        last = found[-1] if found else None
+        if last and last.facts.meter_id == stretch.facts.meter_id:
+            if stretch.ends <= last.ends:
+                continue
+            stretch = replace(stretch, starts=max(stretch.starts, last.ends))
+        found.append(stretch)
+    return found
 
 
 def _run(made: Corrected) -> Run:
