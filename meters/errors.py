@@ -78,3 +78,15 @@ class BadFile(DomainError):
     """A file cannot be imported; nothing of it is stored."""
 
     code = "bad_file"
+
+
+class ImportBusy(DomainError):
+    """The import is not where this can be done with it: a worker has it, or it is finished."""
+
+    code = "import_busy"
+
+
+class ReadingsHeld(DomainError):
+    """Something stands on these readings: an invoice, or a time that is settled."""
+
+    code = "readings_held"

@@ -9,3 +9,9 @@ readings_stored = Event("meters.readings_stored")
 
 # Intervals and day totals of the tenant have changed.
 intervals_changed = Event("meters.intervals_changed")
+
+# A file of readings waits for a worker: to be checked, stored or undone.
+import_wanted = Event("meters.import_wanted")
+
+# Readings are to be written into files.
+export_wanted = Event("meters.export_wanted")

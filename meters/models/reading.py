@@ -56,6 +56,7 @@ for _quantity in QUANTITIES:
 class QuarantineReason(models.TextChoices):
     TOO_OLD = "too_old", _("More than five years old")
     IN_FUTURE = "in_future", _("From the future")
+    SETTLED = "settled", _("From a time that is settled for good")
 
 
 class Quarantine(TenantModel):

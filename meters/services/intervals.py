@@ -29,6 +29,7 @@ from meters.events import intervals_changed
 from meters.models import Meter, MeterKind
 from meters.services import interval_sql as sql
 from meters.services.followers import tell_followers
+from meters.services.settled import open_part, set_apart, settled_before
 
 METERS_AT_ONCE: Final = 500
 QUARTERS_AT_ONCE: Final = 6_000
@@ -61,13 +62,16 @@ def recompute_touched(tenant_id: int) -> int:
     Safe to call twice and at once from several workers.
     """
     with acting_for(tenant_id):
-        runs = _take(tenant_id)
-        if not runs:
+        taken = _take(tenant_id)
+        if not taken:
             return 0
-        _compute(runs)
-        tell_followers(runs)
-        intervals_changed.announce(tenant_id=tenant_id)
-        return len(runs)
+        floor = settled_before()
+        set_apart(taken, floor)
+        if runs := open_part(taken, floor):
+            _compute(runs, floor)
+            tell_followers(runs)
+            intervals_changed.announce(tenant_id=tenant_id)
+        return len(taken)
 
 
 def recompute_all_touched(tenant_id: int) -> int:
@@ -100,7 +104,7 @@ def _a_slice(touched: Sequence[tuple[int, int]]) -> list[int]:
     return sorted(meters)
 
 
-def _compute(runs: Sequence[Run]) -> None:
+def _compute(runs: Sequence[Run], floor: datetime | None) -> None:
     tenant_id = current_tenant_id()
     with connection.cursor() as cursor:
         facts = _facts(cursor, tenant_id, runs)
@@ -118,7 +122,7 @@ def _compute(runs: Sequence[Run]) -> None:
             },
         )
         rows = cursor.fetchall()
-        islands = [Run(*row[:3]) for row in rows]
+        islands = open_part([Run(*row[:3]) for row in rows], floor)  # each reaches what is open
         cursor.execute(
             sql.COMPUTE,
             {

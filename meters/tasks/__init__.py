@@ -3,3 +3,4 @@
 from __future__ import annotations
 
 from meters.tasks import intervals as intervals
+from meters.tasks import readings_in_out as readings_in_out
