@@ -47,14 +47,16 @@ class Detected:
 
 def detect(content: bytes, *, serials: Collection[str] = (), meter: str = "") -> Detected:
     """How the file is probably to be read. Raises BadFile when there is nothing to read in it."""
-    kind = files.kind_of(content)
+    kind, why = files.kind_of(content), None
     if kind == "xlsx":
         for sheet in files.sheets_of(content):
             lines = files.first_lines(files.xlsx_lines(content, sheet))
-            if _first_data(lines) is not None:
-                how = {"kind": kind, "sheet": sheet}
+            how = {"kind": kind, "sheet": sheet}
+            try:
                 return _Guessing(lines, serials, meter, delimiter="").detected(how)
-        raise _no_time([])
+            except BadFile as error:
+                why = why or error
+        raise why or _no_time([])
     text = files.unpacked(content)
     encoding = files.encoding_of(text)
     delimiter = files.delimiter_of(text, encoding)

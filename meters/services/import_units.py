@@ -206,7 +206,8 @@ def _unit_in(words: str) -> str:
     bare = re.sub(r"[(\[{].*?[)\]}]", " ", words)
     parts = [part for part in re.split(r"[\s,;:]+", bare) if part]
     for part in reversed(parts):
-        if part in UNITS and (len(part) > 1 or part == parts[-1]) and len(parts) > (len(part) == 1):
+        is_alone = part == parts[-1] and (part not in "ac" or len(parts) == 1)  # phase A, phase C
+        if part in UNITS and (len(part) > 1 or is_alone):
             return _canonical(part)
         head = part.split("/")[0]
         if "/" in part and head in UNITS and UNITS[head][0] in {ENERGY, VOLUME}:
