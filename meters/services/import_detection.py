@@ -12,6 +12,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final
+from zoneinfo import available_timezones
 
 from django.utils.translation import gettext as _
 
@@ -141,10 +142,11 @@ class _Guessing:
             if not hours:
                 self.notes.append("days_only")
         has_offset = _share(cells, lambda c: isinstance(c, str) and bool(_offset(c))) >= ENOUGH
-        named = re.search(r"\(([A-Za-z]+/[A-Za-z_/]+)\)", self.names[place])
-        if not has_offset:
+        named = re.search(r"\(([\w/+-]+)\)", self.names[place])
+        zone = named[1] if named and named[1] in available_timezones() else ""
+        if not has_offset and not zone:
             self.notes.append("zone_assumed")
-        return TimeColumns(columns=columns, format=form, zone=named[1] if named else "")
+        return TimeColumns(columns=columns, format=form, zone=zone)
 
     def _format(self, cells: Sequence[Any]) -> TimeFormat:
         texts = [cell.strip() for cell in cells if isinstance(cell, str)]

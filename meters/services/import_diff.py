@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -75,7 +76,10 @@ def _against_stored(chunk: Chunk) -> list[str]:
         cursor.execute(statement, [ids, instants, low, high, tenant_id])
         stored = cursor.fetchall()
     width, real = len(chunk.spoken), [name in _REAL for name in chunk.spoken]
+    has_extra = chunk.spoken[-1:] == ("extra",)
     for place, *kept in stored:
+        if has_extra and kept[-1] is not None:
+            kept[-1] = json.loads(kept[-1])
         said = chunk.values[place * width : (place + 1) * width]
         agrees = all(
             value is None or (_four_bytes(value) == _four_bytes(old) if is_real else value == old)
