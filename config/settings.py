@@ -11,6 +11,7 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from clients.kernel.api_schema import INTRODUCTION
 from clients.kernel.scrub import scrub_log
 from config.unfold import UNFOLD, UNFOLD_PLATFORM  # noqa: F401 - unfold reads them here
 
@@ -277,6 +278,7 @@ SIMPLE_JWT = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Pulso",
+    "DESCRIPTION": INTRODUCTION,
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -284,6 +286,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "meters.api.document.document_ingest",
         "clients.kernel.api_schema.document_errors",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -65,6 +65,10 @@ DEFINER_FUNCTIONS = {
     "meters_senders": "ingest",
     "meters_touched_tenants": "app",
     "meters_change_tenants": "app",
+    "meters_claim_connection": "app",
+    "meters_claim_connections": "app",
+    "meters_next_connection_due": "app",
+    "meters_touch": "app",  # of the open tenant
     "oldest_due": "app",
     "forget_expired": "app",
     "business_figures": "app",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from django.test import Client as Browser
 from django.urls import reverse
 
@@ -9,7 +12,7 @@ from billing.models import Plan, Subscription
 from billing.testing import make_plan, make_subscription
 from clients.models import Client, Tenant
 from clients.testing import make_client, sign_in
-from meters.models import Meter, Site
+from meters.models import Installation, Meter, Site
 from meters.testing import make_meter, make_metering_point, make_site
 
 CNPJ = "11.222.333/0001-81"
@@ -68,6 +71,12 @@ def test_what_another_has_is_said_in_a_sentence(acacia: Tenant) -> None:
     assert "Another client has this CPF or CNPJ." in client
     assert "Another plan has this name." in plan
     assert "Another meter has this serial number." in meter
+
+
+def test_a_contact_line_left_empty_is_none(acacia: Tenant) -> None:
+    add_client(sign_in(acacia), {"kind": "email", "value": "", "label": ""}, name="Clara")
+
+    assert Client.objects.get(name="Clara").contact_points.count() == 0
 
 
 def test_a_contact_that_is_there_twice_is_shown(acacia: Tenant) -> None:
@@ -133,3 +142,30 @@ def test_a_key_is_called_in_the_readers_language(acacia: Tenant) -> None:
     form = sign_in(acacia).get(link, headers={"accept-language": "pt-br"}).context["adminform"].form
 
     assert form["client"].label == "Cliente"
+
+
+def test_points_are_chosen_by_client_site_and_name(acacia: Tenant) -> None:
+    client = make_client(tenant=acacia, name="Clara")
+    point = make_metering_point(tenant=acacia, site=make_site(tenant=acacia, client=client))
+    asked = {
+        "app_label": "billing",
+        "model_name": "subscriptionpoint",
+        "field_name": "metering_point",
+        "term": "Entrada",
+    }
+
+    answer = sign_in(acacia).get(reverse("admin:autocomplete"), asked)
+
+    assert [row["text"] for row in answer.json()["results"]] == ["Clara · Casa · Entrada"]
+    assert point.name == "Entrada"
+
+
+def test_a_meter_may_have_been_put_up_in_the_past(acacia: Tenant) -> None:
+    meter, point = make_meter(tenant=acacia), make_metering_point(tenant=acacia)
+    link = reverse("admin:meters_meter_install", args=[meter.public_id])
+
+    said = {"_form_submitted": "True", "metering_point": point.pk, "since": "2026-03-01T08:30"}
+    sign_in(acacia).post(link, said)
+
+    at = datetime(2026, 3, 1, 8, 30, tzinfo=ZoneInfo(acacia.time_zone))
+    assert Installation.objects.get(meter=meter).starts_at == at

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from django.db.models import Count
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
@@ -26,6 +28,7 @@ from clients.kernel.verbs import verb
 
 look("waiting", "warn", "hourglass_empty")
 look("dropped", "plain", "block")
+TENTH = Decimal("0.1")
 STATES = [("", gettext_lazy("All")), *Decision.choices]
 
 
@@ -36,7 +39,10 @@ class HeldAdmin(TenantAdmin):
     list_filter = ["decision"]
     search_fields = ("subscription__client__name",)
     search_help_text = gettext_lazy("Client")
-    fields = ("subscription", "reason", "amount_", "held_at", "decision", "decided_by", "note")
+    fields = (
+        *("who", "subject", "reference", "reason", "measured", "amount_"),
+        *("held_at", "decision", "decided_by", "note"),
+    )
     readonly_fields = fields
     actions_detail = ("issue", "drop")
     settings_icon = "rule"
@@ -78,6 +84,22 @@ class HeldAdmin(TenantAdmin):
         text = show.money(held.total_cents, held.currency)
         return format_html('<span class="p-num">{}</span>', text)
 
+    @display(description=gettext_lazy("Measured"))
+    def measured(self, held: HeldInvoice) -> str:
+        """What each point used as far as is known, and how much of the period that is."""
+        return format_html_join(
+            mark_safe("<br>"),
+            "{}: {} · {}",
+            (
+                (
+                    point["description"],
+                    show.energy(point["energy_wh"]),
+                    _("%(share)s of the data") % {"share": show.percent(_share(point), 1)},
+                )
+                for point in held.detail.get("points", [])
+            ),
+        )
+
     @display(description=gettext_lazy("Amount so far"))
     def amount_(self, held: HeldInvoice) -> str:
         return show.money(held.total_cents, held.currency)
@@ -113,3 +135,8 @@ class HeldAdmin(TenantAdmin):
 def decided_by() -> str:
     actor = current_actor()
     return actor.label if actor else ""
+
+
+def _share(point: dict[str, Any]) -> Decimal:
+    """Rounded down: what is not complete must not look so."""
+    return Decimal(point["completeness_percent"]).quantize(TENTH, ROUND_DOWN) / 100

@@ -66,9 +66,17 @@ class ContactForms(forms.BaseInlineFormSet):  # type: ignore[type-arg]  # not wh
                 seen.add(named)
 
 
+class ContactForm(TenantForm):
+    """A new line without a number is no contact yet, whatever else stands in it."""
+
+    def has_changed(self) -> bool:
+        is_empty = self.instance.pk is None and not self["value"].data
+        return super().has_changed() and not is_empty
+
+
 class ContactPointInline(TabularInline):
     model = ContactPoint
-    form = TenantForm
+    form = ContactForm
     formset = ContactForms
     fields = ("kind", "value", "label", "is_preferred")
     extra = 0

@@ -135,6 +135,7 @@ class TenantAdmin(PulsoAdmin):
     is_compact = True
     settings_icon = ""  # with an icon the list is a card on the settings page, with this text
     settings_text: Words = ""
+    # A page with `choice_text(row)` says how its rows are called where one is chosen.
     state_fields: ClassVar[tuple[str, ...]] = ("status",)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -147,7 +148,11 @@ class TenantAdmin(PulsoAdmin):
         """A key without words of its own is called as what it points at."""
         if db_field._verbose_name is None:
             kwargs.setdefault("label", capfirst(db_field.related_model._meta.verbose_name))
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+        field: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        page = self.admin_site._registry.get(db_field.related_model)
+        if field is not None and hasattr(page, "choice_text"):
+            field.label_from_instance = page.choice_text
+        return field
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """State is read here and changed by verbs."""

@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+INTRODUCTION = """
+**Sign in.** `POST /api/v1/auth/token` with e-mail and password answers a short-lived access token
+and a refresh token; send `Authorization: Bearer <access>`. A person of several companies says which
+with `X-Tenant-ID`. Devices use a device key instead, and only at `/api/v1/ingest`.
+
+**Errors** are always `{"code", "detail"}`: the code is for programs and stable, the detail is a
+sentence in the language of `Accept-Language`. Something that belongs to another company is answered
+exactly as something that does not exist. A refused request has changed nothing.
+
+**Lists** come in pages: ask again with `cursor` = `next_cursor`, until that is null.
+
+**Repeat safely.** A POST with an `Idempotency-Key` has one effect, however often it is sent.
+
+**Units** are in the names: `energy_wh`, `power_w`, `amount_cents`. Instants have an offset; periods
+include their start and exclude their end.
+"""
 METHODS = ("get", "post", "patch", "put", "delete")
 ONE_ERROR = {
     "type": "object",

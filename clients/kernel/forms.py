@@ -10,7 +10,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import UniqueConstraint
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -96,6 +98,19 @@ class MoneyField(forms.CharField):
     def prepare_value(self, value: object) -> object:
         """What was understood is what is shown again."""
         return show.number(Decimal(value) / 100, 2) if isinstance(value, int) else value
+
+
+class MomentField(forms.DateTimeField):
+    """A day and time in the company's zone. Left empty it is `now`, asked when it is cleaned."""
+
+    widget = UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"})
+
+    def __init__(self, **kwargs: Any) -> None:  # Any: DateTimeField's own
+        kwargs.setdefault("help_text", _lazy("Empty: now."))
+        super().__init__(required=False, **kwargs)
+
+    def clean(self, value: object) -> Any:  # Any: a datetime, where the stubs say maybe
+        return super().clean(value) or timezone.now()
 
 
 class BaseDialog(BaseDialogForm):

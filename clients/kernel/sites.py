@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from csp.decorators import csp_update
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -80,8 +81,20 @@ class PulsoSite(UnfoldAdminSite):
         return HttpResponseRedirect(reverse(f"{self.name}:index"))
 
 
+class Choices(AutocompleteJsonView):
+    """What a chooser offers while somebody types, in the words of the page of what is chosen."""
+
+    def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
+        answer: dict[str, str] = super().serialize_result(obj, to_field_name)
+        choice_text = getattr(self.model_admin, "choice_text", str)
+        return answer | {"text": choice_text(obj)}
+
+
 class TenantAdminSite(PulsoSite):
     """Open to an active member of the tenant that the middleware opened."""
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        return cast(HttpResponse, Choices.as_view(admin_site=self)(request))
 
     def has_permission(self, request: HttpRequest) -> bool:
         try:

@@ -64,6 +64,8 @@ def words() -> SafeString:
         "again": _("Try again"),
         "area": _("Scrollable area"),
         "close": _("Close"),
+        "copied": _("Copied"),
+        "copy": _("Copy"),
         "dark": _("Dark"),
         "energy": _("Consumption"),
         "expected": _("Expected"),

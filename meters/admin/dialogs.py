@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
 
-from clients.kernel.forms import BaseDialog
+from clients.kernel.forms import BaseDialog, MomentField
 from meters.models import Meter, MeteringPoint
 
 REGISTER = {
@@ -24,6 +24,7 @@ class InstallDialog(BaseDialog):
     metering_point = forms.ModelChoiceField(
         label=_("Place"), queryset=MeteringPoint.objects.none(), widget=UnfoldAdminSelectWidget
     )
+    since = MomentField(label=_("Since"))
     start_register = forms.IntegerField(label=_("First reading"), **REGISTER)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: the dialog's own arguments
@@ -39,6 +40,7 @@ class ExchangeDialog(BaseDialog):
     new_meter = forms.ModelChoiceField(
         label=_("New meter"), queryset=Meter.objects.none(), widget=UnfoldAdminSelectWidget
     )
+    since = MomentField(label=_("Since"))
     end_register = forms.IntegerField(label=_("Last reading of the old meter"), **REGISTER)
     start_register = forms.IntegerField(label=_("First reading of the new meter"), **REGISTER)
 

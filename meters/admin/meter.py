@@ -187,7 +187,7 @@ class MeterAdmin(DetailAdmin):
         gettext_lazy("Install"),
         icon="add_location_alt",
         title=gettext_lazy("Install this meter"),
-        text=gettext_lazy("From now on its readings count for the place."),
+        text=gettext_lazy("From then on its readings count for the place."),
         submit=gettext_lazy("Install"),
         form=InstallDialog,
         variant=ActionVariant.PRIMARY,
@@ -195,7 +195,7 @@ class MeterAdmin(DetailAdmin):
     def install(self, request: HttpRequest, form: Any, meter: Meter) -> str:
         filled = form.cleaned_data
         point, register = filled["metering_point"], filled["start_register"]
-        install_meter(meter, point, at=timezone.now(), start_register=register)
+        install_meter(meter, point, at=filled["since"], start_register=register)
         return _("%(meter)s measures %(place)s now.") % {"meter": meter, "place": point}
 
     @verb(
@@ -214,7 +214,7 @@ class MeterAdmin(DetailAdmin):
         exchange_meter(
             meter.serving[0].metering_point,
             filled["new_meter"],
-            at=timezone.now(),
+            at=filled["since"],
             end_register=filled["end_register"],
             start_register=filled["start_register"],
         )

@@ -32,6 +32,10 @@ class MeteringPointAdmin(TenantAdmin):
     fields = (("site", "name"), "kind")
     autocomplete_fields = ("site",)
 
+    def choice_text(self, point: MeteringPoint) -> str:
+        """Points of different clients have the same names."""
+        return f"{point.site.client} · {point.site} · {point}"
+
     @display(description=_("Metering point"), ordering="name")
     def subject(self, point: MeteringPoint) -> str:
         return point.name
@@ -56,6 +60,9 @@ class SiteAdmin(TenantAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Site]:
         sites: QuerySet[Site] = super().get_queryset(request)
         return sites.annotate(point_count=Count("metering_points"))
+
+    def choice_text(self, site: Site) -> str:
+        return f"{site.client} · {site}"
 
     @display(description=_("Site"), ordering="name")
     def subject(self, site: Site) -> str:

@@ -1,7 +1,16 @@
 from __future__ import annotations
 
 from meters.models.change import Change
+from meters.models.connection import (
+    Connection,
+    ConnectionDriver,
+    ConnectionState,
+    Parity,
+    Transport,
+)
 from meters.models.device_key import DeviceKey, DeviceKeyMeter
+from meters.models.disregarded import Disregarded
+from meters.models.estimate import Edit, EditKind, Estimate, Method
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
 from meters.models.reading import Conflict, Quarantine, QuarantineReason, Reading, Touched
@@ -13,22 +22,27 @@ from meters.models.reading_export import (
     ExportWhat,
     ReadingExport,
 )
-from meters.models.reading_import import (
-    ImportChunk,
-    ImportState,
-    ReadingImport,
-    RetractedReading,
-)
+from meters.models.reading_import import ImportChunk, ImportState, ReadingImport, RetractedReading
+from meters.models.register_event import EventKind, EventState, RegisterEvent
 from meters.models.retention import ReadingHold, Retention
 from meters.models.site import MeteringPoint, MeterKind, Site
 
 __all__ = [
     "Change",
     "Conflict",
+    "Connection",
+    "ConnectionDriver",
+    "ConnectionState",
     "DayTotal",
     "DecimalSign",
     "DeviceKey",
     "DeviceKeyMeter",
+    "Disregarded",
+    "Edit",
+    "EditKind",
+    "Estimate",
+    "EventKind",
+    "EventState",
     "ExportFormat",
     "ExportPart",
     "ExportState",
@@ -40,6 +54,8 @@ __all__ = [
     "Meter",
     "MeterKind",
     "MeteringPoint",
+    "Method",
+    "Parity",
     "Quality",
     "Quarantine",
     "QuarantineReason",
@@ -47,9 +63,11 @@ __all__ = [
     "ReadingExport",
     "ReadingHold",
     "ReadingImport",
+    "RegisterEvent",
     "Retention",
     "RetractedReading",
     "Rule",
     "Site",
     "Touched",
+    "Transport",
 ]

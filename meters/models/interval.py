@@ -31,12 +31,20 @@ class Rule(models.TextChoices):
 
     REGISTER = "register", _("Difference of the register")
     REGISTER_GAP = "register_gap", _("Difference of the register, spread evenly over a gap")
+    REFERENCE_DAYS = "reference_days", _("Difference of the register, spread like similar days")
     POWER = "power", _("Power times time")
     FLOW = "flow", _("Flow times time")
     BY_HAND = "by_hand", _("Entered by a person")
 
 
-WEAKEST_FIRST = (Rule.BY_HAND, Rule.REGISTER_GAP, Rule.POWER, Rule.FLOW, Rule.REGISTER)
+WEAKEST_FIRST = (
+    Rule.BY_HAND,
+    Rule.REGISTER_GAP,
+    Rule.REFERENCE_DAYS,
+    Rule.POWER,
+    Rule.FLOW,
+    Rule.REGISTER,
+)
 
 
 class Interval(TenantModel):
@@ -52,7 +60,8 @@ class Interval(TenantModel):
     power_max_w = models.FloatField(null=True)
     seconds_covered = models.PositiveSmallIntegerField()
     quality = models.CharField(max_length=10, choices=Quality)
-    rule = models.CharField(max_length=12, choices=Rule)
+    rule = models.CharField(max_length=16, choices=Rule)
+    author = models.CharField(max_length=120, blank=True, db_default="")  # a person, or nobody
 
     class Meta(TenantModel.Meta):
         constraints = [
@@ -75,7 +84,7 @@ class DayTotal(TenantModel):
     energy_export_ws = models.BigIntegerField(null=True)
     volume_ml = models.BigIntegerField(null=True)
     power_max_w = models.FloatField(null=True)
-    rule = models.CharField(max_length=12, choices=Rule, help_text="The weakest of the day.")
+    rule = models.CharField(max_length=16, choices=Rule, help_text="The weakest of the day.")
     interval_count = models.PositiveSmallIntegerField()
     seconds_covered = models.PositiveIntegerField()
     seconds_estimated = models.PositiveIntegerField()

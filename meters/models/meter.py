@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -34,6 +36,33 @@ class Meter(TenantModel, PublicIdModel):
         validators=[MinValueValidator(1), MaxValueValidator(12)],
         help_text=_("How many digits the register shows before it starts again at zero."),
     )
+    register_step = models.PositiveBigIntegerField(
+        _("one of the last digit (Wh or L)"),
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(1_000_000)],
+        help_text=_("1,000 for a register that counts whole kWh or m³."),
+    )
+    max_power_w = models.PositiveBigIntegerField(
+        _("can deliver at most (W)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("What the connection can carry at all. Empty: 10 MW, more than any of ours."),
+    )
+    max_flow_l_per_h = models.PositiveBigIntegerField(
+        _("can let through at most (L/h)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Empty: 3,600 m³/h, more than any of ours."),
+    )
+    reports_every_seconds = models.PositiveIntegerField(
+        _("reports every (s)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(31 * 86_400)],
+        help_text=_("How often a reading is expected. Empty: unknown."),
+    )
     sample_seconds = models.PositiveIntegerField(
         _("a sample stands for (s)"),
         default=900,
@@ -66,10 +95,19 @@ class Meter(TenantModel, PublicIdModel):
                 condition=models.Q(sample_seconds__range=(1, 86_400)),
                 name="meters_meter_sample_seconds_range",
             ),
+            models.CheckConstraint(
+                condition=models.Q(register_step__range=(1, 1_000_000)),
+                name="meters_meter_register_step_range",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.serial
+
+    @property
+    def modulus(self) -> int | None:
+        """Where the register starts again at zero, in its base unit."""
+        return 10**self.digits * self.register_step if self.digits else None
 
 
 @audited()
@@ -82,6 +120,13 @@ class Installation(TenantModel, PublicIdModel):
     ends_at = models.DateTimeField(_("until"), null=True, blank=True)
     start_register = models.BigIntegerField(_("register at start (Wh or L)"), null=True, blank=True)
     end_register = models.BigIntegerField(_("register at end (Wh or L)"), null=True, blank=True)
+    multiplier = models.DecimalField(
+        _("multiplier (CT × PT)"),
+        max_digits=12,
+        decimal_places=4,
+        default=Decimal(1),
+        help_text=_("What one unit of the register stands for here: 1 without transformers."),
+    )
 
     class Meta(TenantModel.Meta):
         verbose_name = _("installation")
@@ -92,6 +137,9 @@ class Installation(TenantModel, PublicIdModel):
                 condition=models.Q(ends_at__isnull=True)
                 | models.Q(ends_at__gt=models.F("starts_at")),
                 name="meters_installation_ends_after_start",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(multiplier__gt=0), name="meters_installation_multiplier_positive"
             ),
             ExclusionConstraint(
                 name="meters_installation_one_meter_at_a_time",

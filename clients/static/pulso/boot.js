@@ -43,6 +43,7 @@
 
   function repair(scope) {
     scope.querySelectorAll(CLICKABLE).forEach(makeButton);
+    scope.querySelectorAll("code.p-secret:not([data-repaired])").forEach(addCopy);
     for (const icon of scope.querySelectorAll(`${ICON}:not([aria-hidden]):not([role])`)) icon.setAttribute("aria-hidden", "true");
     for (const box of scope.querySelectorAll("#changelist-filter > div:last-of-type")) asWindow(box, say("filters"));
     for (const box of scope.querySelectorAll("[x-data^='searchCommand'] > div")) asWindow(box, say("search_all"));
@@ -77,6 +78,24 @@
       const name = box.closest("#nav-sidebar-apps") ? "menu_items" : box.closest("#changelist-filter") ? "filters" : box.querySelector("#result_list") ? "list" : null;
       box.setAttribute("aria-label", name ? say(name) : `${say("area")} ${index + 1}`);
     });
+  }
+
+  // What is there to be taken elsewhere (a key, a Pix code) is copied by a button beside it.
+  function addCopy(code) {
+    code.dataset.repaired = "1";
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", className: "p-copy", textContent: say("copy") });
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(code.textContent.trim());
+        button.textContent = say("copied");
+      } catch { // not allowed, or no secure page: it is chosen, so that Ctrl+C does it
+        getSelection().selectAllChildren(code);
+      }
+      setTimeout(() => (button.textContent = say("copy")), 2500);
+    });
+    button.setAttribute("aria-live", "polite");
+    code.after(button);
   }
 
   // Windows over the page: the focus goes in, the rest is inert, and focus returns afterwards.
