@@ -1,5 +1,14 @@
 from __future__ import annotations
 
-from meters.admin import home, key, meter, panels, site
+from meters.admin import home, key, meter, panels, reading_export, reading_import, retention, site
 
-__all__ = ["home", "key", "meter", "panels", "site"]
+__all__ = [
+    "home",
+    "key",
+    "meter",
+    "panels",
+    "reading_export",
+    "reading_import",
+    "retention",
+    "site",
+]

@@ -162,7 +162,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('clients', '0002_grant_tables_of_packages'),
-        ('meters', '0003_create_changes'),
+        ('meters', '0006_create_connections'),
     ]
 
     operations = [

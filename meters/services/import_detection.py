@@ -33,6 +33,7 @@ from meters.services.import_rows import serial_in
 
 ENOUGH: Final = 0.9
 FEW, HALF = 20, 0.5
+PREVIEW, PREVIEW_COLUMNS = 5, 20
 _NUMBER: Final = re.compile(r"[-+]?\d[\d.,\u00a0 ]*", re.ASCII)
 _DAY_ONLY: Final = re.compile(r"\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}", re.ASCII)
 _TIME_ONLY: Final = re.compile(r"\d{1,2}[:h]\d{2}(:\d{2})?(\s*[aApP][mM])?", re.ASCII)
@@ -44,6 +45,7 @@ class Detected:
 
     mapping: Mapping
     notes: list[str] = field(default_factory=list)
+    preview: list[list[str]] = field(default_factory=list)  # the first lines, as they are
 
 
 def detect(content: bytes, *, serials: Collection[str] = (), meter: str = "") -> Detected:
@@ -78,6 +80,11 @@ class _Guessing:
         header = _header(lines, first)
         self.header_line = lines[first - 1][0] if header and first else 0
         self.rows = [row for _number, row in lines[first:]]
+        shown = lines[max(first - 1, 0) : first + PREVIEW]
+        self.preview = [
+            [str("" if cell is None else cell)[:40] for cell in row[:PREVIEW_COLUMNS]]
+            for _number, row in shown
+        ]
         self.width = max((len(row) for row in self.rows), default=0)
         names = [str(cell or "").strip() for cell in header]
         self.names = names + [""] * (self.width - len(names))
@@ -115,7 +122,7 @@ class _Guessing:
             self.notes.append("no_meter")
         if not mapping.used:
             self.notes.append("no_quantity")
-        return Detected(mapping, self.notes)
+        return Detected(mapping, self.notes, self.preview)
 
     # Time ---------------------------------------------------------------------------------------
 
@@ -257,7 +264,9 @@ class _Guessing:
         says = self._says(found, units.plain(name), said)
         if says == "register" and not is_ours and not any(said):
             return ValueColumn(place, name[:200])  # only zeros: no register that anybody reads
-        finer = says == "register" and not is_ours and any((v * found.factor) % 1 != 0 for v in said)
+        finer = (
+            says == "register" and not is_ours and any((v * found.factor) % 1 != 0 for v in said)
+        )
         if finer:
             self.notes.append("rounded")
         if not found.is_sure:

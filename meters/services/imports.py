@@ -69,6 +69,7 @@ def start_import(
         size_bytes=len(content),
         mapping=as_json(found.mapping),
         notes=found.notes,
+        report={"preview": found.preview},
         created_by=by,
     )
 
@@ -78,7 +79,9 @@ def set_mapping(job: ReadingImport, said: Any) -> ReadingImport:
     mapping = mapping_of(said)
     if mapping.meter and not Meter.objects.filter(serial=mapping.meter).exists():
         raise BadFile(_("There is no meter “%(name)s”.") % {"name": mapping.meter}, "unknown_meter")
-    _move(job, EDITABLE, ImportState.DETECTED, mapping=as_json(mapping), report={}, error="")
+    report = {"preview": job.report.get("preview", [])}
+    fields = {"mapping": as_json(mapping), "report": report, "row_count": 0, "error": ""}
+    _move(job, EDITABLE, ImportState.DETECTED, **fields)
     return job
 
 
@@ -225,7 +228,7 @@ def _check(job: ReadingImport, now: datetime) -> None:
         first_at=report.first_at,
         last_at=report.last_at,
         meter_ids=sorted(report.meter_ids),
-        report=told,
+        report={"preview": job.report.get("preview", []), **told},
     )
 
 

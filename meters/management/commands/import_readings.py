@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from clients.kernel.errors import DomainError
-from clients.kernel.tenancy import NoTenant, acting_for, across_tenants
+from clients.kernel.tenancy import NoTenant, across_tenants, acting_for
 from meters.errors import BadFile, StorageUnavailable
 from meters.models import ImportState, Meter, ReadingImport
 from meters.models.quantities import NAMES, REGISTERS

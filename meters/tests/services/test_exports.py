@@ -230,9 +230,7 @@ def test_meters_are_chosen_by_site_or_client(acacia: Tenant, meters: list[Meter]
         assert Reading.objects.count() == 61
 
 
-def test_an_export_of_nothing_is_a_file_with_a_header(
-    acacia: Tenant, meters: list[Meter]
-) -> None:
+def test_an_export_of_nothing_is_a_file_with_a_header(acacia: Tenant, meters: list[Meter]) -> None:
     empty = Period(NOW - timedelta(hours=1), NOW)
 
     job = written(acacia, period=empty)

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import gzip
 import io
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,15 +12,16 @@ import pytest
 from openpyxl import Workbook
 
 from meters.errors import BadFile
+from meters.services.copying import from_us
 from meters.services.import_cells import BadCell, Clock, number_reader
 from meters.services.import_detection import detect
 from meters.services.import_mapping import Mapping, mapping_of, target
 from meters.services.import_rows import KnownMeter, chunks_of
 from meters.services.import_units import guess
-from meters.services.copying import from_us
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+QUARTER = timedelta(minutes=15)
 
 
 def meter(serial: str = "M1", **fields: Any) -> KnownMeter:
@@ -72,11 +74,12 @@ def test_a_brazilian_report_is_understood_to_the_wh() -> None:
         ("voltage_l1_v", "instant"),
     ]
     assert refused == []
+    midnight = datetime(2026, 3, 1, 3, tzinfo=UTC)
     assert rows == [
-        (datetime(2026, 3, 1, 3, tzinfo=UTC), {"energy_import_wh": 1_234_567, "voltage_l1_v": 127.4}),
-        (datetime(2026, 3, 1, 3, 15, tzinfo=UTC), {"energy_import_wh": 1_235_067, "voltage_l1_v": 126.9}),
-        (datetime(2026, 3, 2, 3, tzinfo=UTC), {"energy_import_wh": 1_236_100, "voltage_l1_v": 127.0}),
-    ]  # fmt: skip
+        (midnight, {"energy_import_wh": 1_234_567, "voltage_l1_v": 127.4}),
+        (midnight + QUARTER, {"energy_import_wh": 1_235_067, "voltage_l1_v": 126.9}),
+        (midnight + 96 * QUARTER, {"energy_import_wh": 1_236_100, "voltage_l1_v": 127.0}),
+    ]
 
 
 def test_a_packed_file_is_read_as_it_is() -> None:
@@ -213,7 +216,7 @@ def test_a_sheet_with_date_and_time_cells_and_a_meter_column() -> None:
     content = sheet(
         ["Medidor", "Data", "Hora", "Leitura (m³)"],
         [123, date(2026, 1, 5), time(6, 30), 10.5],
-        [124.0, datetime(2026, 1, 5), time(6, 45), 11],
+        [124.0, date(2026, 1, 5), time(6, 45), 11],
         [999, date(2026, 1, 5), time(7, 0), 12],
     )
 
@@ -240,7 +243,9 @@ def test_serial_dates_and_epochs_count_only_where_the_header_says_so() -> None:
 
 
 def test_use_per_interval_is_told_from_a_register_and_kept_as_mean_power() -> None:
-    lines = [f"2026-01-01 00:{n * 15:02d};{kwh}" for n, kwh in enumerate(["0,25", "0,1", "0,5", "0"])]
+    lines = [
+        f"2026-01-01 00:{n * 15:02d};{kwh}" for n, kwh in enumerate(["0,25", "0,1", "0,5", "0"])
+    ]
     content = ("data;Consumo (kWh)\n" + "\n".join(lines)).encode()
 
     found = detect(content, meter="M1")
@@ -294,7 +299,7 @@ def test_a_repeated_hour_in_the_order_of_the_file() -> None:
     rows, refused = read(content, mapping, meter(zone=zone))
 
     assert refused == []
-    steps = {b - a for (a, _v), (b, _w) in zip(rows, rows[1:], strict=False)}
+    steps = {b - a for (a, _v), (b, _w) in pairwise(rows)}
     assert [step.total_seconds() for step in steps] == [1_800]
 
 
@@ -365,7 +370,14 @@ def test_a_mapping_that_says_nothing_or_two_things_is_refused(name: str) -> None
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\xd0\xcf\x11\xe0rest", b"PK\x03\x04no zip", b"\x1f\x8bno gzip", b"a,b\n\x00\n", b"a\nb\n"],
+    [
+        b"",
+        b"\xd0\xcf\x11\xe0rest",
+        b"PK\x03\x04no zip",
+        b"\x1f\x8bno gzip",
+        b"a,b\n\x00\n",
+        b"a\nb\n",
+    ],
 )
 def test_what_is_no_file_of_readings_is_refused_with_a_sentence(content: bytes) -> None:
     with pytest.raises(BadFile) as refused:

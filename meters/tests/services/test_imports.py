@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from clients.kernel.periods import Period
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from meters.errors import BadFile, ImportBusy, ReadingsHeld
@@ -83,7 +84,13 @@ def fresh(tenant: Tenant, job: ReadingImport) -> ReadingImport:
 
 
 def counts(job: ReadingImport) -> tuple[int, ...]:
-    return (job.row_count, job.new_count, job.duplicate_count, job.conflict_count, job.refused_count)
+    return (
+        job.row_count,
+        job.new_count,
+        job.duplicate_count,
+        job.conflict_count,
+        job.refused_count,
+    )
 
 
 def layers(tenant: Tenant) -> dict[str, list[tuple[Any, ...]]]:
@@ -173,9 +180,7 @@ def test_importing_the_same_file_again_finds_only_duplicates(acacia: Tenant, met
 
 
 def test_a_file_that_says_less_than_is_stored_is_no_conflict(acacia: Tenant, meter: Meter) -> None:
-    keep_readings(
-        meter, [{"measured_at": START, "energy_import_wh": 5, "power_w": 230.1}], now=NOW
-    )
+    keep_readings(meter, [{"measured_at": START, "energy_import_wh": 5, "power_w": 230.1}], now=NOW)
 
     assert counts(checked(acacia, csv_of([5]), meter)) == (1, 0, 1, 0, 0)
     power = f"measured_at,power_w\n{START.isoformat()},230.1\n".encode()
@@ -314,9 +319,11 @@ def test_another_companys_meter_is_no_meter(acacia: Tenant, baobab: Tenant, mete
 @pytest.fixture
 def held(acacia: Tenant, meter: Meter) -> Iterator[list[Hold]]:
     holds: list[Hold] = []
-    HOLDS["test"] = lambda period, meter_ids, now: [
-        hold for hold in holds if hold.starts_at < period.end and hold.ends_at > period.start
-    ]
+
+    def near(period: Period, _meters: Any, _now: datetime) -> list[Hold]:
+        return [h for h in holds if h.starts_at < period.end and h.ends_at > period.start]
+
+    HOLDS["test"] = near
     yield holds
     del HOLDS["test"]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from clients.kernel.periods import Period
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from meters.errors import ReadingsHeld
@@ -20,7 +21,13 @@ from meters.models import (
     Touched,
 )
 from meters.services.holds import HOLDS, Hold
-from meters.services.imports import check_import, run_import, start_import, undo_import, work_on_import
+from meters.services.imports import (
+    check_import,
+    run_import,
+    start_import,
+    undo_import,
+    work_on_import,
+)
 from meters.services.intervals import recompute_all_touched
 from meters.services.retention import (
     chosen_retention,
@@ -73,7 +80,12 @@ def keep_for(tenant: Tenant, months: int | None) -> None:
 
 def readings(tenant: Tenant) -> list[datetime]:
     with acting_for(tenant.pk):
-        return sorted({at.replace(hour=0, minute=0) for at in Reading.objects.values_list("measured_at", flat=True)})
+        return sorted(
+            {
+                at.replace(hour=0, minute=0)
+                for at in Reading.objects.values_list("measured_at", flat=True)
+            }
+        )
 
 
 def second_layer(tenant: Tenant) -> list[Any]:
@@ -91,9 +103,11 @@ def month(at: datetime) -> date:
 @pytest.fixture
 def held() -> Iterator[list[Hold]]:
     holds: list[Hold] = []
-    HOLDS["test"] = lambda period, meter_ids, now: [
-        hold for hold in holds if hold.starts_at < period.end and hold.ends_at > period.start
-    ]
+
+    def near(period: Period, _meters: Any, _now: datetime) -> list[Hold]:
+        return [h for h in holds if h.starts_at < period.end and h.ends_at > period.start]
+
+    HOLDS["test"] = near
     yield holds
     del HOLDS["test"]
 
