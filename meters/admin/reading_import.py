@@ -256,11 +256,11 @@ class ReadingImportAdmin(DetailAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         def to(route: str, view: Any, name: str) -> URLPattern:
-            return path(
-                f"<uuid:object_id>/{route}",
-                self.admin_site.admin_view(view),
-                name=f"meters_readingimport_{name}",
+            shown = self.admin_site.admin_view(view)
+            found: URLPattern = path(
+                f"<uuid:object_id>/{route}", shown, name=f"meters_readingimport_{name}"
             )
+            return found
 
         return [
             to("mapping/", self.mapping_view, "mapping"),

@@ -44,7 +44,8 @@ def compare(chunk: Chunk) -> list[str]:
     Of two rows for one instant within the chunk the first counts.
     """
     outcomes = _against_stored(chunk)
-    width, first = len(chunk.spoken), {}
+    width = len(chunk.spoken)
+    first: dict[tuple[int, int], int] = {}
     for item, (meter, at) in enumerate(zip(chunk.meters, chunk.instants_us, strict=True)):
         if outcomes[item] != NEW:
             continue

@@ -10,20 +10,14 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from django.db import connection
 
 from meters.models import Retention
 from meters.services.followers import Stretch
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-    class _Run(Stretch, DataclassInstance): ...
-
-
-R = TypeVar("R", bound="_Run")
+R = TypeVar("R", bound=Stretch)
 logger = logging.getLogger(__name__)
 
 
@@ -37,10 +31,14 @@ def open_part(runs: Iterable[R], floor: datetime | None) -> list[R]:
     if floor is None:
         return list(runs)
     return [
-        run if run.starts_at >= floor else replace(run, starts_at=floor)  # type: ignore[call-arg]  # a run has it
-        for run in runs
-        if run.ends_at > floor
+        run if run.starts_at >= floor else _from(run, floor) for run in runs if run.ends_at > floor
     ]
+
+
+def _from(run: R, floor: datetime) -> R:
+    changed: Any = replace(run, starts_at=floor)  # type: ignore[type-var]  # stretches are dataclasses
+    later: R = changed
+    return later
 
 
 def set_apart(runs: Iterable[Stretch], floor: datetime | None) -> int:

@@ -19,7 +19,13 @@ from meters.testing import keep_readings, make_meter, make_metering_point, regis
 pytestmark = pytest.mark.commits
 NOW = datetime.now(UTC)
 START = NOW.replace(hour=3, minute=0, second=0, microsecond=0) - timedelta(days=3)
-CSV = f"data;kWh;Obs\n{START:%d/%m/%Y %H:%M};1,5;x\n{START:%d/%m/%Y} 04:00;2,25;y\nnada;1;z\n".encode()
+LINES = (
+    "data;kWh;Obs",
+    f"{START:%d/%m/%Y %H:%M};1,5;x",
+    f"{START:%d/%m/%Y} 04:00;2,25;y",
+    "nada;1;z",
+)
+CSV = "\n".join(LINES).encode()
 HTMX = {"HX-Request": "true"}
 
 
