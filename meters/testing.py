@@ -9,7 +9,7 @@ from typing import Any
 
 from clients.models import Client, Tenant
 from clients.testing import make_client
-from meters.models import Installation, Meter, MeteringPoint, Site
+from meters.models import AlarmRule, Connection, Installation, Meter, MeteringPoint, Site
 from meters.services.ingest import Answer, store_readings
 from meters.services.keys import NewKey, create_key
 from meters.services.samples import samples_of
@@ -48,6 +48,13 @@ def make_meter(
     return meter
 
 
+def make_connection(*, tenant: Tenant, meter: Meter | None = None, **fields: Any) -> Connection:
+    """A Modbus connection that is due now."""
+    meter = meter or make_meter(tenant=tenant)
+    given = {"profile": "eastron-sdm630", "host": "127.0.0.1", "port": 502, "timeout_ms": 300}
+    return Connection.objects.create(**{"tenant": tenant, "meter": meter, **given, **fields})
+
+
 def make_key(*meters: Meter, **fields: Any) -> NewKey:
     """A key that may report these meters as often as it likes."""
     return create_key("Gateway", meters, **{"rate_per_minute": 1_000_000, **fields})
@@ -71,3 +78,18 @@ def register_rows(
         {"measured_at": start + every * place, "energy_import_wh": register}
         for place, register in enumerate(registers_wh)
     ]
+
+
+def make_alarm_rule(*, tenant: Tenant, **fields: Any) -> AlarmRule:
+    """A rule that rings at once when any meter's voltage L1 is below 198 V, whatever its date."""
+    return AlarmRule.objects.create(
+        **{
+            "tenant": tenant,
+            "name": "Tensão baixa",
+            "metric": "voltage_l1_v",
+            "operator": "<",
+            "threshold": 198.0,
+            "active_since": LONG_AGO,
+            **fields,
+        }
+    )

@@ -1,8 +1,26 @@
 from __future__ import annotations
 
-from meters.admin import home, key, meter, panels, reading_export, reading_import, retention, site
+from meters.admin import (
+    alarm,
+    alarm_rule,
+    connection,
+    forwarding,
+    home,
+    key,
+    meter,
+    panels,
+    reading_export,
+    reading_import,
+    retention,
+    set_apart,
+    site,
+)
 
 __all__ = [
+    "alarm",
+    "alarm_rule",
+    "connection",
+    "forwarding",
     "home",
     "key",
     "meter",
@@ -10,5 +28,6 @@ __all__ = [
     "reading_export",
     "reading_import",
     "retention",
+    "set_apart",
     "site",
 ]

@@ -59,7 +59,7 @@ BEGIN
         INSERT INTO meters_touched (tenant_id, meter_id, quarter_at)
         SELECT DISTINCT tenant_id, meter_id, {QUARTER} FROM gone
     ), settled AS (
-        DELETE FROM meters_conflict WHERE tenant_id = open_tenant
+        DELETE FROM meters_conflict WHERE tenant_id = open_tenant AND status = 'waiting'
         AND id IN (SELECT unnest(conflict_ids) FROM chunk)
     ), noted AS (
         UPDATE meters_importchunk SET undone_at = clock_timestamp() WHERE id IN (SELECT id FROM chunk)
@@ -81,11 +81,15 @@ BEGIN
           AND r.measured_at >= first AND r.measured_at < last AND r.measured_at < t.settled_before
           AND r.received_at > t.settled_at - interval '1 minute'
         RETURNING r.*
-    ), kept AS (
-        INSERT INTO meters_quarantine (tenant_id, meter_id, measured_at, received_at, reason, reading)
-        SELECT tenant_id, meter_id, measured_at, received_at, 'settled',
-               jsonb_strip_nulls(to_jsonb(late) - 'tenant_id' - 'meter_id' - 'received_at')
+    ), said AS (
+        SELECT tenant_id, meter_id, measured_at, received_at,
+               jsonb_strip_nulls(to_jsonb(late) - 'tenant_id' - 'meter_id' - 'received_at') AS reading
         FROM late
+    ), kept AS (
+        INSERT INTO meters_quarantine (tenant_id, meter_id, measured_at, received_at, reason, reading,
+                                       digest)
+        SELECT tenant_id, meter_id, measured_at, received_at, 'settled', reading, md5(reading::text)
+        FROM said
         ON CONFLICT DO NOTHING
     )
     SELECT count(*) INTO moved FROM late;
@@ -162,7 +166,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('clients', '0002_grant_tables_of_packages'),
-        ('meters', '0006_create_connections'),
+        ('meters', '0009_create_alarms'),
     ]
 
     operations = [
@@ -341,11 +345,11 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='quarantine',
             name='reason',
-            field=models.CharField(choices=[('too_old', 'More than five years old'), ('in_future', 'From the future'), ('settled', 'From a time that is settled for good')], max_length=12, verbose_name='reason'),
+            field=models.CharField(choices=[('clock_unset', 'Clock was never set'), ('too_old', 'More than five years old'), ('in_future', 'From the future'), ('ambiguous_time', 'Local time that happened twice'), ('no_such_time', 'Local time that never happened'), ('settled', 'From a time that is settled for good')], max_length=16, verbose_name='reason'),
         ),
         migrations.AddConstraint(
             model_name='quarantine',
-            constraint=models.CheckConstraint(condition=models.Q(('reason__in', ['too_old', 'in_future', 'settled'])), name='meters_quarantine_reason_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('reason__in', ['clock_unset', 'too_old', 'in_future', 'ambiguous_time', 'no_such_time', 'settled'])), name='meters_quarantine_reason_known'),
         ),
         migrations.AddField(
             model_name='exportpart',

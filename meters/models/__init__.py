@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from meters.models.alarm_event import AlarmEvent, AlarmProgress, AlarmState, ClearReason, Phase
+from meters.models.alarm_rule import AlarmKind, AlarmRule, Audience, Operator, Scope, Severity
+from meters.models.broker import BrokerState, MqttBroker
 from meters.models.change import Change
+from meters.models.clock import MeterClock
 from meters.models.connection import (
     Connection,
     ConnectionDriver,
@@ -8,12 +12,14 @@ from meters.models.connection import (
     Parity,
     Transport,
 )
-from meters.models.device_key import DeviceKey, DeviceKeyMeter
+from meters.models.device_key import DeviceKey, DeviceKeyMeter, EpochUnit
 from meters.models.disregarded import Disregarded
 from meters.models.estimate import Edit, EditKind, Estimate, Method
+from meters.models.forwarder import ForwardBatch, ForwardedMeter, Forwarder
+from meters.models.history_gap import HistoryGap
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
-from meters.models.reading import Conflict, Quarantine, QuarantineReason, Reading, Touched
+from meters.models.reading import Conflict, Handling, Quarantine, QuarantineReason, Reading, Touched
 from meters.models.reading_export import (
     DecimalSign,
     ExportFormat,
@@ -26,9 +32,18 @@ from meters.models.reading_import import ImportChunk, ImportState, ReadingImport
 from meters.models.register_event import EventKind, EventState, RegisterEvent
 from meters.models.retention import ReadingHold, Retention
 from meters.models.site import MeteringPoint, MeterKind, Site
+from meters.models.uplink import Uplink
 
 __all__ = [
+    "AlarmEvent",
+    "AlarmKind",
+    "AlarmProgress",
+    "AlarmRule",
+    "AlarmState",
+    "Audience",
+    "BrokerState",
     "Change",
+    "ClearReason",
     "Conflict",
     "Connection",
     "ConnectionDriver",
@@ -40,6 +55,7 @@ __all__ = [
     "Disregarded",
     "Edit",
     "EditKind",
+    "EpochUnit",
     "Estimate",
     "EventKind",
     "EventState",
@@ -47,15 +63,24 @@ __all__ = [
     "ExportPart",
     "ExportState",
     "ExportWhat",
+    "ForwardBatch",
+    "ForwardedMeter",
+    "Forwarder",
+    "Handling",
+    "HistoryGap",
     "ImportChunk",
     "ImportState",
     "Installation",
     "Interval",
     "Meter",
+    "MeterClock",
     "MeterKind",
     "MeteringPoint",
     "Method",
+    "MqttBroker",
+    "Operator",
     "Parity",
+    "Phase",
     "Quality",
     "Quarantine",
     "QuarantineReason",
@@ -67,7 +92,10 @@ __all__ = [
     "Retention",
     "RetractedReading",
     "Rule",
+    "Scope",
+    "Severity",
     "Site",
     "Touched",
     "Transport",
+    "Uplink",
 ]
