@@ -67,6 +67,7 @@ DEFINER_FUNCTIONS = {
     "lease_meters_forwardbatch": "app",
     "meters_touched_tenants": "app",
     "meters_change_tenants": "app",
+    "meters_tenants_with_meters": "app",
     "lease_meters_historygap": "app",
     "meters_claim_brokers": "app",
     "meters_alarm_tenants": "app",

@@ -4,6 +4,7 @@ from meters.admin import (
     alarm,
     alarm_rule,
     connection,
+    exception,
     forwarding,
     home,
     key,
@@ -14,12 +15,14 @@ from meters.admin import (
     retention,
     set_apart,
     site,
+    validation_rule,
 )
 
 __all__ = [
     "alarm",
     "alarm_rule",
     "connection",
+    "exception",
     "forwarding",
     "home",
     "key",
@@ -30,4 +33,5 @@ __all__ = [
     "retention",
     "set_apart",
     "site",
+    "validation_rule",
 ]

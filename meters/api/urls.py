@@ -10,6 +10,7 @@ from meters.api import (
     forwarding,
     readings_in_out,
     set_apart,
+    validation,
     views,
 )
 from meters.api.clock import TimeView
@@ -25,6 +26,8 @@ router.register("quarantine", set_apart.QuarantineViewSet, basename="quarantine"
 router.register("conflicts", set_apart.ConflictViewSet, basename="conflict")
 router.register("alarm-rules", alarms.AlarmRuleViewSet, basename="alarm-rule")
 router.register("alarm-events", alarms.AlarmEventViewSet, basename="alarm-event")
+router.register("meter-exceptions", validation.MeterExceptionViewSet, basename="meter-exception")
+router.register("validation-rules", validation.ValidationRuleViewSet, basename="validation-rule")
 router.register("reading-imports", readings_in_out.ReadingImportViewSet, basename="reading-import")
 router.register("reading-exports", readings_in_out.ReadingExportViewSet, basename="reading-export")
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from meters.models.alarm_event import AlarmEvent, AlarmProgress, AlarmState, ClearReason, Phase
-from meters.models.alarm_rule import AlarmKind, AlarmRule, Audience, Operator, Scope, Severity
+from meters.models.alarm_rule import AlarmKind, AlarmRule, AlarmSeverity, Audience, Operator, Scope
 from meters.models.broker import BrokerState, MqttBroker
 from meters.models.change import Change
 from meters.models.clock import MeterClock
@@ -19,6 +19,7 @@ from meters.models.forwarder import ForwardBatch, ForwardedMeter, Forwarder
 from meters.models.history_gap import HistoryGap
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
+from meters.models.meter_exception import UNDECIDED, ExceptionState, MeterException, Resolution
 from meters.models.reading import Conflict, Handling, Quarantine, QuarantineReason, Reading, Touched
 from meters.models.reading_export import (
     DecimalSign,
@@ -33,12 +34,16 @@ from meters.models.register_event import EventKind, EventState, RegisterEvent
 from meters.models.retention import ReadingHold, Retention
 from meters.models.site import MeteringPoint, MeterKind, Site
 from meters.models.uplink import Uplink
+from meters.models.validation_rule import SEVERITIES, RuleCode, Severity, ValidationRule
 
 __all__ = [
+    "SEVERITIES",
+    "UNDECIDED",
     "AlarmEvent",
     "AlarmKind",
     "AlarmProgress",
     "AlarmRule",
+    "AlarmSeverity",
     "AlarmState",
     "Audience",
     "BrokerState",
@@ -59,6 +64,7 @@ __all__ = [
     "Estimate",
     "EventKind",
     "EventState",
+    "ExceptionState",
     "ExportFormat",
     "ExportPart",
     "ExportState",
@@ -74,6 +80,7 @@ __all__ = [
     "Interval",
     "Meter",
     "MeterClock",
+    "MeterException",
     "MeterKind",
     "MeteringPoint",
     "Method",
@@ -89,13 +96,16 @@ __all__ = [
     "ReadingHold",
     "ReadingImport",
     "RegisterEvent",
+    "Resolution",
     "Retention",
     "RetractedReading",
     "Rule",
+    "RuleCode",
     "Scope",
     "Severity",
     "Site",
     "Touched",
     "Transport",
     "Uplink",
+    "ValidationRule",
 ]

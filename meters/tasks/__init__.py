@@ -8,3 +8,4 @@ from meters.tasks import hearing as hearing
 from meters.tasks import intervals as intervals
 from meters.tasks import polling as polling
 from meters.tasks import readings_in_out as readings_in_out
+from meters.tasks import validation as validation
