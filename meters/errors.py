@@ -139,3 +139,15 @@ class NothingToLeaveOut(DomainError):
     """The stretch holds no reading that could be left out."""
 
     code = "nothing_to_leave_out"
+
+
+class ImportBusy(DomainError):
+    """The import is not where this can be done with it: a worker has it, or it is finished."""
+
+    code = "import_busy"
+
+
+class ReadingsHeld(DomainError):
+    """Something stands on these readings: an invoice, or a time that is settled."""
+
+    code = "readings_held"

@@ -3,7 +3,16 @@ from __future__ import annotations
 from django.urls import include, path
 
 from clients.kernel.api import Router
-from meters.api import alarms, chirpstack, connections, forwarding, set_apart, validation, views
+from meters.api import (
+    alarms,
+    chirpstack,
+    connections,
+    forwarding,
+    readings_in_out,
+    set_apart,
+    validation,
+    views,
+)
 from meters.api.clock import TimeView
 
 router = Router()
@@ -19,6 +28,8 @@ router.register("alarm-rules", alarms.AlarmRuleViewSet, basename="alarm-rule")
 router.register("alarm-events", alarms.AlarmEventViewSet, basename="alarm-event")
 router.register("meter-exceptions", validation.MeterExceptionViewSet, basename="meter-exception")
 router.register("validation-rules", validation.ValidationRuleViewSet, basename="validation-rule")
+router.register("reading-imports", readings_in_out.ReadingImportViewSet, basename="reading-import")
+router.register("reading-exports", readings_in_out.ReadingExportViewSet, basename="reading-export")
 
 urlpatterns = [
     path("", include(router.urls)),
