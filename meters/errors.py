@@ -78,3 +78,17 @@ class BadFile(DomainError):
     """A file cannot be imported; nothing of it is stored."""
 
     code = "bad_file"
+
+
+class NotEnoughData(DomainError):
+    """What was measured does not suffice for this answer."""
+
+    code = "not_enough_data"
+    http_status = 422
+
+
+class LimitsRequired(DomainError):
+    """Capability is against limits that somebody set; there are none of its own."""
+
+    code = "limits_required"
+    http_status = 422

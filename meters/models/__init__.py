@@ -13,6 +13,7 @@ from meters.models.disregarded import Disregarded
 from meters.models.estimate import Edit, EditKind, Estimate, Method
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
+from meters.models.peak_hours import Holiday, PeakHours, Posto
 from meters.models.reading import Conflict, Quarantine, QuarantineReason, Reading, Touched
 from meters.models.register_event import EventKind, EventState, RegisterEvent
 from meters.models.site import MeteringPoint, MeterKind, Site
@@ -32,6 +33,7 @@ __all__ = [
     "Estimate",
     "EventKind",
     "EventState",
+    "Holiday",
     "Installation",
     "Interval",
     "Meter",
@@ -39,6 +41,8 @@ __all__ = [
     "MeteringPoint",
     "Method",
     "Parity",
+    "PeakHours",
+    "Posto",
     "Quality",
     "Quarantine",
     "QuarantineReason",
