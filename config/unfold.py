@@ -119,6 +119,13 @@ NAVIGATION: tuple[tuple[Any, list[Item]], ...] = (
         _("Measure"),
         [
             Item(_("Meters"), "speed", "meters_meter_changelist", "meters.view_meter", METERING),
+            Item(
+                _("Health of the meters"),
+                "sensors",
+                "meters_health",
+                "meters.view_meter",
+                METERING,
+            ),
         ],
     ),
     (

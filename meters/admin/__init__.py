@@ -1,5 +1,15 @@
 from __future__ import annotations
 
-from meters.admin import home, key, meter, panels, site
+from meters.admin import analysis, fleet, home, key, meter, panels, peak_hours, site, voltage
 
-__all__ = ["home", "key", "meter", "panels", "site"]
+__all__ = [
+    "analysis",
+    "fleet",
+    "home",
+    "key",
+    "meter",
+    "panels",
+    "peak_hours",
+    "site",
+    "voltage",
+]

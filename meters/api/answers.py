@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Final
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -50,7 +51,8 @@ class Finite(serializers.FloatField):
         return value
 
 
-class Quantities(serializers.CharField):
+@extend_schema_field(OpenApiTypes.STR)
+class Quantities(serializers.Field[Any, Any, Any, Any]):
     """One quantity, or several with commas between."""
 
     default_error_messages = {
@@ -59,13 +61,16 @@ class Quantities(serializers.CharField):
     }
 
     def to_internal_value(self, data: Any) -> list[str]:
-        names = list(dict.fromkeys(super().to_internal_value(data).split(",")))
+        names = list(dict.fromkeys(str(data).split(",")))
         for name in names:
             if name not in QUANTITIES:
                 self.fail("unknown_quantity", name=name)
         if len(names) > MOST_QUANTITIES:
             self.fail("too_many")
         return names
+
+    def to_representation(self, value: Any) -> Any:
+        return ",".join(value)
 
 
 class SpanQuery(StrictSerializer):
@@ -168,7 +173,7 @@ class MarkSerializer(serializers.Serializer[Any]):
     start = serializers.IntegerField()
     end = serializers.IntegerField()
     kind = serializers.CharField()
-    label = serializers.CharField(allow_blank=True)
+    label = serializers.CharField(allow_blank=True)  # type: ignore[assignment] # a field called so
 
 
 def _numbers(*, is_nullable: bool = False) -> serializers.ListField:
@@ -449,7 +454,7 @@ class BandsSerializer(serializers.Serializer[Any]):
     adequate_to_v = serializers.FloatField()
     critical_above_v = serializers.FloatField()
     act = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment] # a field called so
 
 
 class VoltageQualitySerializer(serializers.Serializer[Any]):

@@ -14,7 +14,7 @@ from clients.kernel.tenancy import TenantModel
 class Posto(models.TextChoices):
     """What is none of these is off peak."""
 
-    PEAK = "peak", _("Peak")
+    PEAK = "peak", _("Peak hours")
     INTERMEDIATE = "intermediate", _("Intermediate")
     RESERVED = "reserved", _("Reserved (irrigation)")
 

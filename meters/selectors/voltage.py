@@ -141,11 +141,15 @@ def bands(nominal_v: int) -> Bands:
     """The table's row; for a nominal voltage that is not in it, the factors that make the table."""
     for row in _rows("prodist_voltage.csv"):
         if int(row["nominal_v"]) == nominal_v:
-            limits = [float(row[name]) for name in _LIMITS]
-            return Bands(nominal_v, *limits, act=row["act"], source=row["source"])
+            return _bands(nominal_v, [row[name] for name in _LIMITS], row["act"], row["source"])
     factors = [rules()[name] for name in _FACTORS]
-    limits = [float(_rounded(nominal_v * factor.value)) for factor in factors]
-    return Bands(nominal_v, *limits, act=factors[0].act, source=factors[0].source)
+    limits = [_rounded(nominal_v * factor.value) for factor in factors]
+    return _bands(nominal_v, limits, factors[0].act, factors[0].source)
+
+
+def _bands(nominal_v: int, limits: Sequence[str | int], act: str, source: str) -> Bands:
+    lowest, low, high, highest = (float(limit) for limit in limits)
+    return Bands(nominal_v, lowest, low, high, highest, act, source)
 
 
 _LIMITS: Final = ("critical_below_v", "adequate_from_v", "adequate_to_v", "critical_above_v")
@@ -241,7 +245,8 @@ def _verdict(valid: Sequence[_Window], whole: Sequence[_Window], limits: Bands) 
         )
     taken = valid[:required]
     passed = [window for window in whole if window.at <= taken[-1].at]
-    phases = [found for place in range(len(PHASES)) if (found := _count(taken, place, limits))]
+    counts = [_count(taken, place, limits) for place in range(len(PHASES))]
+    phases = [count for count in counts if count is not None]
     drp, drc = max(p.drp_percent for p in phases), max(p.drc_percent for p in phases)
     found = rules()
     is_within = drp <= found["drp_limit_percent"].value and drc <= found["drc_limit_percent"].value
