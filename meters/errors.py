@@ -92,3 +92,33 @@ class LimitsRequired(DomainError):
 
     code = "limits_required"
     http_status = 422
+
+
+class BusBusy(DomainError):
+    """Somebody else is talking on the line of this connection."""
+
+    code = "bus_busy"
+
+
+class NotPolled(DomainError):
+    """The device of this connection is not asked; it speaks by itself."""
+
+    code = "not_polled"
+
+
+class AlreadyDecided(DomainError):
+    """Somebody has decided about this reading before."""
+
+    code = "already_decided"
+
+
+class StillImpossible(DomainError):
+    """The corrected time cannot be right either."""
+
+    code = "still_impossible"
+
+
+class ForwardingRefused(DomainError):
+    """The other side cannot be used as it is set up."""
+
+    code = "forwarding_refused"

@@ -3,7 +3,8 @@ from __future__ import annotations
 from django.urls import include, path
 
 from clients.kernel.api import Router
-from meters.api import peak_hours, views
+from meters.api import chirpstack, connections, forwarding, peak_hours, set_apart, views
+from meters.api.clock import TimeView
 
 router = Router()
 router.register("sites", views.SiteViewSet, basename="site")
@@ -12,5 +13,14 @@ router.register("meters", views.MeterViewSet, basename="meter")
 router.register("device-keys", views.DeviceKeyViewSet, basename="device-key")
 router.register("peak-hours", peak_hours.PeakHoursViewSet, basename="peak-hours")
 router.register("holidays", peak_hours.HolidayViewSet, basename="holiday")
+router.register("connections", connections.ConnectionViewSet, basename="connection")
+router.register("forwarders", forwarding.ForwarderViewSet, basename="forwarder")
+router.register("quarantine", set_apart.QuarantineViewSet, basename="quarantine")
+router.register("conflicts", set_apart.ConflictViewSet, basename="conflict")
 
-urlpatterns = [path("", include(router.urls))]
+urlpatterns = [
+    path("", include(router.urls)),
+    path("time", TimeView.as_view(), name="time"),
+    path("cron/poll", connections.cron_poll, name="cron_poll"),
+    path("webhooks/chirpstack/<str:token>", chirpstack.chirpstack, name="chirpstack"),
+]

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('clients', '0002_grant_tables_of_packages'),
-        ('meters', '0006_create_connections'),
+        ('meters', '0007_hear_meters'),
     ]
 
     operations = [

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from meters.models.broker import BrokerState, MqttBroker
 from meters.models.change import Change
+from meters.models.clock import MeterClock
 from meters.models.connection import (
     Connection,
     ConnectionDriver,
@@ -8,17 +10,21 @@ from meters.models.connection import (
     Parity,
     Transport,
 )
-from meters.models.device_key import DeviceKey, DeviceKeyMeter
+from meters.models.device_key import DeviceKey, DeviceKeyMeter, EpochUnit
 from meters.models.disregarded import Disregarded
 from meters.models.estimate import Edit, EditKind, Estimate, Method
+from meters.models.forwarder import ForwardBatch, ForwardedMeter, Forwarder
+from meters.models.history_gap import HistoryGap
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
 from meters.models.peak_hours import Holiday, PeakHours, Posto
-from meters.models.reading import Conflict, Quarantine, QuarantineReason, Reading, Touched
+from meters.models.reading import Conflict, Handling, Quarantine, QuarantineReason, Reading, Touched
 from meters.models.register_event import EventKind, EventState, RegisterEvent
 from meters.models.site import MeteringPoint, MeterKind, Site
+from meters.models.uplink import Uplink
 
 __all__ = [
+    "BrokerState",
     "Change",
     "Conflict",
     "Connection",
@@ -30,16 +36,24 @@ __all__ = [
     "Disregarded",
     "Edit",
     "EditKind",
+    "EpochUnit",
     "Estimate",
     "EventKind",
     "EventState",
+    "ForwardBatch",
+    "ForwardedMeter",
+    "Forwarder",
+    "Handling",
+    "HistoryGap",
     "Holiday",
     "Installation",
     "Interval",
     "Meter",
+    "MeterClock",
     "MeterKind",
     "MeteringPoint",
     "Method",
+    "MqttBroker",
     "Parity",
     "PeakHours",
     "Posto",
@@ -52,4 +66,5 @@ __all__ = [
     "Site",
     "Touched",
     "Transport",
+    "Uplink",
 ]

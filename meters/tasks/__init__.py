@@ -2,4 +2,6 @@
 
 from __future__ import annotations
 
+from meters.tasks import forwarding as forwarding
 from meters.tasks import intervals as intervals
+from meters.tasks import polling as polling
