@@ -25,7 +25,7 @@ STATE_NAMES: Final = {
     "online": gettext_lazy("Communicating"),
     "silent": gettext_lazy("Not communicating"),
     "never": gettext_lazy("No reading yet"),
-    "incomplete": gettext_lazy("Under 95% in 7 days"),
+    "incomplete": gettext_lazy("Incomplete in 7 days"),
     "odd": gettext_lazy("With something odd"),
 }
 COLUMNS: Final = {  # what a first and a second click sort by
@@ -126,11 +126,13 @@ def _row(row: MeterHealth, now: Any) -> dict[str, Any]:
 
 
 def _clock(row: MeterHealth) -> str:
-    if row.clock == "ahead":
-        return _("clock %(n)s s ahead") % {"n": show.number(-(row.delay_s or 0))}
-    if row.clock == "late":
-        return _("comes %(n)s min late") % {"n": show.number((row.delay_s or 0) // 60)}
-    return ""
+    if row.clock is None or row.clock.state == "right":
+        return ""
+    seconds = row.clock.skew_s or 0
+    if row.clock.state == "wrong":
+        return _("impossible clock")
+    text = _("clock %(n)s ahead") if seconds < 0 else _("clock %(n)s behind")
+    return text % {"n": _seconds(round(abs(seconds)))}
 
 
 def _every(row: MeterHealth) -> str:

@@ -18,6 +18,7 @@ from django.db import connection
 
 from clients.kernel.tenancy import current_tenant_id
 from meters.models.interval import INTERVAL_SECONDS
+from meters.selectors.clocks import Clock, clocks_of
 from meters.selectors.presence import SILENT_AFTER, situation
 
 PAGE: Final = 50
@@ -35,14 +36,11 @@ ORDERS: Final = {
 }
 SITUATIONS: Final = ("online", "silent", "never", "incomplete", "odd")
 INCOMPLETE: Final = 0.95
-AHEAD_S: Final = 60  # a clock that is ahead of ours by more than this is wrong
-LATE_S: Final = 900
 
 
 @dataclass(frozen=True, slots=True)
 class MeterHealth:
-    """One row. Shares are from 0 to 1; `delay_s` is the shortest way from measuring to receiving
-    of the last readings: negative where the meter's clock is ahead."""
+    """One row. Shares are from 0 to 1; `clock` says how the meter's compares with ours."""
 
     public_id: UUID
     name: str
@@ -52,20 +50,11 @@ class MeterHealth:
     seen_at: datetime | None
     day_share: float
     week_share: float
-    delay_s: int | None
     open_events: int
     waiting: int  # in quarantine
     expected_every_s: int | None
     every_s: int | None
-
-    @property
-    def clock(self) -> str:
-        """`ahead`, `late`, or nothing to say."""
-        if self.delay_s is None:
-            return ""
-        if self.delay_s < -AHEAD_S:
-            return "ahead"
-        return "late" if self.delay_s > LATE_S else ""
+    clock: Clock | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +82,7 @@ _ALL: Final = """
         WHERE tenant_id = %(tenant)s AND state = 'detected' GROUP BY meter_id
     ), waiting AS (
         SELECT meter_id, count(*) AS n FROM meters_quarantine
-        WHERE tenant_id = %(tenant)s AND received_at > %(week)s GROUP BY meter_id
+        WHERE tenant_id = %(tenant)s AND status = 'waiting' GROUP BY meter_id
     ), week AS (
         SELECT meter_id, sum(seconds_covered) AS s FROM meters_daytotal
         WHERE tenant_id = %(tenant)s AND day >= %(first)s AND day < %(today)s GROUP BY meter_id
@@ -128,17 +117,16 @@ _ALL: Final = """
     FROM counted LEFT JOIN shown ON true
 """
 _LATELY: Final = """
-    SELECT m.id, day.s, lately.delay, lately.every
+    SELECT m.id, day.s, lately.every
     FROM unnest(%(ids)s::bigint[]) AS m (id)
     LEFT JOIN LATERAL (
         SELECT sum(seconds_covered) AS s FROM meters_interval i
         WHERE i.tenant_id = %(tenant)s AND i.meter_id = m.id AND i.starts_at >= %(day)s AND i.starts_at < %(now)s
     ) day ON true
     LEFT JOIN LATERAL (
-        SELECT min(extract(epoch FROM received_at - measured_at))::bigint AS delay,
-            (extract(epoch FROM max(measured_at) - min(measured_at)) / nullif(count(*) - 1, 0))::bigint AS every
+        SELECT (extract(epoch FROM max(measured_at) - min(measured_at)) / nullif(count(*) - 1, 0))::bigint AS every
         FROM (
-            SELECT received_at, measured_at FROM meters_reading r
+            SELECT measured_at FROM meters_reading r
             WHERE r.tenant_id = %(tenant)s AND r.meter_id = m.id
                 AND r.measured_at > %(oldest)s AND r.measured_at <= %(newest)s
             ORDER BY measured_at DESC LIMIT 20
@@ -150,7 +138,7 @@ _LATELY: Final = """
 def health(
     *, now: datetime, search: str = "", state: str = "", order: str = "-seen", page: int = 1
 ) -> HealthPage:
-    """A page of active meters, worst first as ordered. Two queries."""
+    """A page of active meters, worst first as ordered. Three queries."""
     day = now.date()
     like = "%" + search.replace("%", r"\%").replace("_", r"\_") + "%" if search else ""
     common = {
@@ -166,7 +154,6 @@ def health(
             "like": like,
             "state": state,
             "silent": now - SILENT_AFTER,
-            "week": now - WEEK,
             "first": day - WEEK,
             "today": day,
             "complete_s": INCOMPLETE * WEEK.total_seconds(),
@@ -185,12 +172,16 @@ def health(
         for row in _query(_LATELY, {**common, "ids": [row[0] for row in shown], "day": whole})
     }
     total = counts[state] if state else rows[0][15]
-    return HealthPage([_row(row, lately[row[0]], now) for row in shown], total, counts)
+    clocks = clocks_of([row[0] for row in shown], now)
+    found = [_row(row, lately[row[0]], clocks.get(row[0]), now) for row in shown]
+    return HealthPage(found, total, counts)
 
 
-def _row(row: Sequence[Any], lately: Sequence[Any], now: datetime) -> MeterHealth:
+def _row(
+    row: Sequence[Any], lately: Sequence[Any], clock: Clock | None, now: datetime
+) -> MeterHealth:
     _id, public_id, name, serial, client, seen_at, week_s, events, waiting, expected, *_rest = row
-    day_s, delay, every = lately
+    day_s, every = lately
     return MeterHealth(
         public_id,
         name,
@@ -200,11 +191,11 @@ def _row(row: Sequence[Any], lately: Sequence[Any], now: datetime) -> MeterHealt
         seen_at,
         min((day_s or 0) / DAY_S, 1),
         min(week_s / WEEK.total_seconds(), 1),
-        delay,
         events,
         waiting,
         expected,
         every,
+        clock,
     )
 
 

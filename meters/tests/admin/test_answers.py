@@ -93,7 +93,8 @@ def test_known_hours_are_copied_from_the_list(acacia: Tenant) -> None:
     browser = sign_in(acacia)
 
     answer = browser.post(
-        "/admin/meters/peakhours/copy/", {"distributor": "Light", "starts_on": "2026-01-01"}
+        "/admin/meters/peakhours/copy/",
+        {"distributor": "Light", "starts_on": "2026-01-01", "_form_submitted": "on"},
     )
 
     assert answer.status_code == 302

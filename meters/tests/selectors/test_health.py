@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
-from meters.models import DayTotal, EventKind, RegisterEvent, Rule
+from meters.models import DayTotal, EventKind, MeterClock, RegisterEvent, Rule
 from meters.selectors.health import PAGE, health
 from meters.testing import keep_readings, make_meter, make_metering_point
 
@@ -34,6 +34,9 @@ def test_each_trouble_is_told(acacia: Tenant) -> None:
                 seconds_estimated=0,
                 seconds_expected=86_400,
             )
+        MeterClock.objects.create(
+            tenant=acacia, meter=ahead, least_lag_s=-300.0, last_lag_s=-299.0, seen_at=NOW
+        )
         RegisterEvent.objects.create(
             tenant=acacia, meter=silent, kind=EventKind.RESET, starts_at=NOW, ends_at=NOW
         )
@@ -53,7 +56,7 @@ def test_each_trouble_is_told(acacia: Tenant) -> None:
         by_week = health(now=NOW, order="-week")
 
     rows = {row.serial: row for row in found.rows}
-    assert len(queries) == 2
+    assert len(queries) == 3
     assert {serial: row.situation for serial, row in rows.items()} == {
         good.serial: "online",
         silent.serial: "silent",
@@ -64,14 +67,16 @@ def test_each_trouble_is_told(acacia: Tenant) -> None:
     assert found.rows[0].serial == never.serial  # those in trouble first
     assert (rows[good.serial].week_share, rows[good.serial].every_s) == (1.0, 60)
     assert rows[good.serial].name == "Quadro"
-    assert rows[ahead.serial].delay_s is not None
+    clock = rows[ahead.serial].clock
+    assert clock is not None
+    assert clock.state == "ahead"
     assert [row.serial for row in odd.rows] == [silent.serial]
     assert [row.serial for row in searched.rows] == [good.serial]
     assert (beyond.rows, beyond.total) == ([], 4)
     assert by_week.rows[0].serial == good.serial
 
 
-def test_pages_hold_fifty_and_take_two_queries(acacia: Tenant) -> None:
+def test_pages_hold_fifty_and_take_three_queries(acacia: Tenant) -> None:
     for _ in range(PAGE + 3):
         make_meter(tenant=acacia)
 
@@ -80,4 +85,4 @@ def test_pages_hold_fifty_and_take_two_queries(acacia: Tenant) -> None:
     second = health(now=NOW, order="name", page=2)
 
     assert (len(first.rows), len(second.rows), first.total) == (PAGE, 3, PAGE + 3)
-    assert len(queries) == 2
+    assert len(queries) == 3
