@@ -126,6 +126,20 @@ NAVIGATION: tuple[tuple[Any, list[Item]], ...] = (
                 "meters.view_meter",
                 METERING,
             ),
+            Item(
+                _("Alarms"),
+                "notifications",
+                "meters_alarmevent_changelist",
+                "meters.view_alarmevent",
+                METERING,
+            ),
+            Item(
+                _("Suspect readings"),
+                "rule",
+                "meters_meterexception_changelist",
+                "meters.view_meterexception",
+                METERING,
+            ),
         ],
     ),
     (

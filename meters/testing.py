@@ -10,6 +10,7 @@ from typing import Any
 from clients.models import Client, Tenant
 from clients.testing import make_client
 from meters.models import (
+    AlarmRule,
     Connection,
     Installation,
     Interval,
@@ -111,4 +112,19 @@ def keep_intervals(
         )
         for place, power in enumerate(watts)
         if power is not None
+    )
+
+
+def make_alarm_rule(*, tenant: Tenant, **fields: Any) -> AlarmRule:
+    """A rule that rings at once when any meter's voltage L1 is below 198 V, whatever its date."""
+    return AlarmRule.objects.create(
+        **{
+            "tenant": tenant,
+            "name": "Tensão baixa",
+            "metric": "voltage_l1_v",
+            "operator": "<",
+            "threshold": 198.0,
+            "active_since": LONG_AGO,
+            **fields,
+        }
     )

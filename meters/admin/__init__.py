@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from meters.admin import (
+    alarm,
+    alarm_rule,
     analysis,
     connection,
+    exception,
     fleet,
     forwarding,
     home,
@@ -12,12 +15,16 @@ from meters.admin import (
     peak_hours,
     set_apart,
     site,
+    validation_rule,
     voltage,
 )
 
 __all__ = [
+    "alarm",
+    "alarm_rule",
     "analysis",
     "connection",
+    "exception",
     "fleet",
     "forwarding",
     "home",
@@ -27,5 +34,6 @@ __all__ = [
     "peak_hours",
     "set_apart",
     "site",
+    "validation_rule",
     "voltage",
 ]

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('clients', '0002_grant_tables_of_packages'),
-        ('meters', '0007_hear_meters'),
+        ('meters', '0009_create_alarms'),
     ]
 
     operations = [
