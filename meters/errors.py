@@ -92,6 +92,20 @@ class BadDecision(DomainError):
     code = "bad_decision"
 
 
+class NotEnoughData(DomainError):
+    """What was measured does not suffice for this answer."""
+
+    code = "not_enough_data"
+    http_status = 422
+
+
+class LimitsRequired(DomainError):
+    """Capability is against limits that somebody set; there are none of its own."""
+
+    code = "limits_required"
+    http_status = 422
+
+
 class BusBusy(DomainError):
     """Somebody else is talking on the line of this connection."""
 

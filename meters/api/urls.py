@@ -8,6 +8,7 @@ from meters.api import (
     chirpstack,
     connections,
     forwarding,
+    peak_hours,
     readings_in_out,
     set_apart,
     validation,
@@ -20,6 +21,8 @@ router.register("sites", views.SiteViewSet, basename="site")
 router.register("metering-points", views.MeteringPointViewSet, basename="metering-point")
 router.register("meters", views.MeterViewSet, basename="meter")
 router.register("device-keys", views.DeviceKeyViewSet, basename="device-key")
+router.register("peak-hours", peak_hours.PeakHoursViewSet, basename="peak-hours")
+router.register("holidays", peak_hours.HolidayViewSet, basename="holiday")
 router.register("connections", connections.ConnectionViewSet, basename="connection")
 router.register("forwarders", forwarding.ForwarderViewSet, basename="forwarder")
 router.register("quarantine", set_apart.QuarantineViewSet, basename="quarantine")
