@@ -6,7 +6,6 @@ Everything is thrown away afterwards. The edge is one granian process; the load 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import http.client
 import json
 import os
@@ -141,7 +140,7 @@ def servers() -> Iterator[Bench]:
             stdout=subprocess.DEVNULL,
         )
         superuser_url = postgres.superuser_url("bench")
-        _prepare(superuser_url)
+        _stock(environment)
         port = services.free_port()
         edge = start_edge(environment, port, Path(folder))
         bench = Bench(
@@ -268,29 +267,14 @@ def empty(bench: Bench) -> None:
         connection.execute("CHECKPOINT")
 
 
-def _prepare(superuser_url: str) -> None:
-    with psycopg.connect(superuser_url) as connection:
-        connection.execute("SET search_path = pulso")
-        connection.execute(
-            "INSERT INTO clients_tenant (public_id, name, slug, trade, status, legal_name, "
-            "document, address, city, state, currency, locale, time_zone, is_demo, created_at) "
-            "VALUES (gen_random_uuid(), 'Bench', 'bench', 'energy', 'active', '', '', '', '', '', "
-            "'BRL', 'pt-br', 'America/Sao_Paulo', false, now())"
-        )
-        connection.execute(
-            "INSERT INTO meters_meter (public_id, serial, model, kind, sample_seconds, is_active, "
-            "registers_seen, created_at, tenant_id) "
-            "SELECT gen_random_uuid(), 'BENCH-' || to_char(n, 'FM000'), '', 'energy', 60, true, "
-            "'{}', now(), t.id FROM clients_tenant t, generate_series(0, %s) AS n",
-            [METERS - 1],
-        )
-        connection.execute(
-            "INSERT INTO meters_devicekey (public_id, name, prefix, secret_sha256, "
-            "rate_per_minute, created_at, tenant_id) "
-            "SELECT gen_random_uuid(), 'Bench', '', %s, 100000000, now(), id FROM clients_tenant",
-            [hashlib.sha256(KEY.encode()).digest()],
-        )
-        connection.execute(
-            "INSERT INTO meters_devicekeymeter (device_key_id, meter_id, tenant_id) "
-            "SELECT k.id, m.id, m.tenant_id FROM meters_devicekey k, meters_meter m"
-        )
+def _stock(environment: dict[str, str]) -> None:
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "meters.management.benches._stock"),
+            *("--secret", KEY, "--meters", str(METERS)),
+        ],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
