@@ -119,6 +119,20 @@ NAVIGATION: tuple[tuple[Any, list[Item]], ...] = (
         _("Measure"),
         [
             Item(_("Meters"), "speed", "meters_meter_changelist", "meters.view_meter", METERING),
+            Item(
+                _("Alarms"),
+                "notifications",
+                "meters_alarmevent_changelist",
+                "meters.view_alarmevent",
+                METERING,
+            ),
+            Item(
+                _("Suspect readings"),
+                "rule",
+                "meters_meterexception_changelist",
+                "meters.view_meterexception",
+                METERING,
+            ),
         ],
     ),
     (

@@ -108,3 +108,22 @@ class ForwardingRefused(DomainError):
     """The other side cannot be used as it is set up."""
 
     code = "forwarding_refused"
+
+
+class WrongParameters(DomainError):
+    """A validation rule does not take these parameters."""
+
+    code = "wrong_parameters"
+    http_status = 422
+
+
+class ExceptionDecided(DomainError):
+    """Somebody has already decided about this stretch."""
+
+    code = "exception_decided"
+
+
+class NothingToLeaveOut(DomainError):
+    """The stretch holds no reading that could be left out."""
+
+    code = "nothing_to_leave_out"

@@ -1,9 +1,25 @@
 from __future__ import annotations
 
-from meters.admin import connection, forwarding, home, key, meter, panels, set_apart, site
+from meters.admin import (
+    alarm,
+    alarm_rule,
+    connection,
+    exception,
+    forwarding,
+    home,
+    key,
+    meter,
+    panels,
+    set_apart,
+    site,
+    validation_rule,
+)
 
 __all__ = [
+    "alarm",
+    "alarm_rule",
     "connection",
+    "exception",
     "forwarding",
     "home",
     "key",
@@ -11,4 +27,5 @@ __all__ = [
     "panels",
     "set_apart",
     "site",
+    "validation_rule",
 ]

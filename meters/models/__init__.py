@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from meters.models.alarm_event import AlarmEvent, AlarmProgress, AlarmState, ClearReason, Phase
+from meters.models.alarm_rule import AlarmKind, AlarmRule, Audience, Operator, Scope, Severity
 from meters.models.broker import BrokerState, MqttBroker
 from meters.models.change import Change
 from meters.models.clock import MeterClock
@@ -17,14 +19,25 @@ from meters.models.forwarder import ForwardBatch, ForwardedMeter, Forwarder
 from meters.models.history_gap import HistoryGap
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
+from meters.models.meter_exception import UNDECIDED, ExceptionState, MeterException, Resolution
 from meters.models.reading import Conflict, Handling, Quarantine, QuarantineReason, Reading, Touched
 from meters.models.register_event import EventKind, EventState, RegisterEvent
 from meters.models.site import MeteringPoint, MeterKind, Site
 from meters.models.uplink import Uplink
+from meters.models.validation_rule import SEVERITIES, RuleCode, Severity, ValidationRule
 
 __all__ = [
+    "SEVERITIES",
+    "UNDECIDED",
+    "AlarmEvent",
+    "AlarmKind",
+    "AlarmProgress",
+    "AlarmRule",
+    "AlarmState",
+    "Audience",
     "BrokerState",
     "Change",
+    "ClearReason",
     "Conflict",
     "Connection",
     "ConnectionDriver",
@@ -39,6 +52,7 @@ __all__ = [
     "Estimate",
     "EventKind",
     "EventState",
+    "ExceptionState",
     "ForwardBatch",
     "ForwardedMeter",
     "Forwarder",
@@ -48,19 +62,27 @@ __all__ = [
     "Interval",
     "Meter",
     "MeterClock",
+    "MeterException",
     "MeterKind",
     "MeteringPoint",
     "Method",
     "MqttBroker",
+    "Operator",
     "Parity",
+    "Phase",
     "Quality",
     "Quarantine",
     "QuarantineReason",
     "Reading",
     "RegisterEvent",
+    "Resolution",
     "Rule",
+    "RuleCode",
+    "Scope",
+    "Severity",
     "Site",
     "Touched",
     "Transport",
     "Uplink",
+    "ValidationRule",
 ]
