@@ -27,6 +27,7 @@ from clients.kernel.listing import Card, state_cards
 from clients.kernel.panels import Figure, figures_of
 from clients.kernel.periods import month_of
 from clients.kernel.verbs import verb
+from meters.admin.clocks import clock_words
 from meters.admin.dialogs import ExchangeDialog, InstallDialog
 from meters.models import Installation, Meter, MeterKind
 from meters.selectors import presence, series
@@ -146,6 +147,7 @@ class MeterAdmin(DetailAdmin):
             "client": client_of(subject),
             "state": state,
             "state_name": SITUATIONS[state],
+            "clock": clock_words(subject, timezone.now()),
             "zone_name": zone_name(request, zone, view.period(zone).start),
             "view": view,
             "views": [(name, text, name == view.name) for name, text in VIEW_NAMES.items()],

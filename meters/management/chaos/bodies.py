@@ -10,14 +10,15 @@ import gzip
 import http.client
 import json
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
-import psutil
 import psycopg
 
 from meters.management.benches.ingest import KEY, servers
@@ -25,7 +26,6 @@ from meters.management.benches.ingest import KEY, servers
 WARM_UP: Final = 2_000  # the first bodies fill caches and start threads
 METER: Final = "BENCH-000"
 SERVER_ERROR: Final = 500
-MEGABYTE: Final = 1024 * 1024
 ENDLESS: Final = [float("inf"), float("nan"), 10**400]
 WRONG_VALUES: Final[list[tuple[str, list[Any]]]] = [
     ("power_w", [1e13, -1e13, *ENDLESS]),
@@ -119,7 +119,7 @@ class Maker:
         return self.several(lambda row: row.update({self.chance.choice(wrong): 1}))
 
     def wrong_times(self) -> bytes:
-        wrong = [
+        wrong: list[Any] = [
             "2026-02-30T00:00:00Z",
             "2026-01-01T25:00:00Z",
             "2025-W01-1",
@@ -247,10 +247,15 @@ def _status(connection: Any, key: str, body: bytes, headers: dict[str, str]) -> 
 
 
 def memory_mb(pid: int) -> float:
-    """What the process and its children have in memory."""
-    leader = psutil.Process(pid)
-    family = [leader, *leader.children(recursive=True)]
-    return round(sum(one.memory_info().rss for one in family) / MEGABYTE, 1)
+    """What the process and those it started have in memory; 0 where the system does not say."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return 0.0
+    own = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
+    kilobytes = int(own[1]) if own else 0
+    return round(kilobytes / 1024 + sum(memory_mb(int(child)) for child in children), 1)
 
 
 def _count(connection: psycopg.Connection[Any], table: str) -> int:
