@@ -6,6 +6,7 @@ from clients.kernel.api import Router
 from meters.api import (
     alarms,
     chirpstack,
+    clocks,
     connections,
     forwarding,
     peak_hours,
@@ -25,6 +26,7 @@ router.register("peak-hours", peak_hours.PeakHoursViewSet, basename="peak-hours"
 router.register("holidays", peak_hours.HolidayViewSet, basename="holiday")
 router.register("connections", connections.ConnectionViewSet, basename="connection")
 router.register("forwarders", forwarding.ForwarderViewSet, basename="forwarder")
+router.register("meter-clocks", clocks.MeterClockViewSet, basename="meter-clock")
 router.register("quarantine", set_apart.QuarantineViewSet, basename="quarantine")
 router.register("conflicts", set_apart.ConflictViewSet, basename="conflict")
 router.register("alarm-rules", alarms.AlarmRuleViewSet, basename="alarm-rule")
