@@ -133,7 +133,7 @@ class ClientFilter(SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()
-        if not chosen or chosen not in {code for code, _name in self.lookup_choices}:
+        if chosen is None or chosen not in {code for code, _name in self.lookup_choices}:
             return queryset
         meters = Meter.objects.filter(
             installations__ends_at__isnull=True,

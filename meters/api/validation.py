@@ -170,7 +170,7 @@ class ParameterSerializer(serializers.Serializer[Any]):
     """A number that a rule takes."""
 
     name = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment] # a field of ours, not DRF's label
     default = serializers.FloatField()
     unit = serializers.CharField()
     lowest = serializers.FloatField()
@@ -192,7 +192,7 @@ class CatalogueEntrySerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
     name = serializers.CharField()
     what = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment] # of ours, not DRF's source
     needs = serializers.CharField(allow_blank=True)
     severity = serializers.CharField()
     parameters = ParameterSerializer(many=True)

@@ -140,16 +140,16 @@ def plausibility(material: Material, wanted: Parameters) -> Iterator[Finding]:
 
 
 def _implausible(name: str, values: Floats, wanted: Parameters) -> Flags:
-    nothing: Flags = np.zeros(values.size, bool)
+    wrong: Flags = np.zeros(values.size, bool)
     if name.startswith("voltage_"):
-        low = (values > OUT_V) & (values < wanted["lowest_voltage_v"])
-        return low | (values > wanted["highest_voltage_v"]) | (values < 0)
-    if name == "frequency_hz":
-        low, high = wanted["lowest_frequency_hz"], wanted["highest_frequency_hz"]
-        return (values > 0) & ((values < low) | (values > high))
-    if name == "power_factor":
-        return np.abs(values) > wanted["highest_power_factor"]
-    return nothing
+        wrong = (values > OUT_V) & (values < wanted["lowest_voltage_v"])
+        wrong |= (values > wanted["highest_voltage_v"]) | (values < 0)
+    elif name == "frequency_hz":
+        wrong = (values > 0) & (values < wanted["lowest_frequency_hz"])
+        wrong |= values > wanted["highest_frequency_hz"]
+    elif name == "power_factor":
+        wrong = np.abs(values) > wanted["highest_power_factor"]
+    return wrong
 
 
 def silent_phase(material: Material, wanted: Parameters) -> Iterator[Finding]:
