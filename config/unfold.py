@@ -120,6 +120,13 @@ NAVIGATION: tuple[tuple[Any, list[Item]], ...] = (
         [
             Item(_("Meters"), "speed", "meters_meter_changelist", "meters.view_meter", METERING),
             Item(
+                _("Alarms"),
+                "notifications",
+                "meters_alarmevent_changelist",
+                "meters.view_alarmevent",
+                METERING,
+            ),
+            Item(
                 _("Suspect readings"),
                 "rule",
                 "meters_meterexception_changelist",

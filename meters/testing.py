@@ -9,7 +9,7 @@ from typing import Any
 
 from clients.models import Client, Tenant
 from clients.testing import make_client
-from meters.models import Connection, Installation, Meter, MeteringPoint, Site
+from meters.models import AlarmRule, Connection, Installation, Meter, MeteringPoint, Site
 from meters.services.ingest import Answer, store_readings
 from meters.services.keys import NewKey, create_key
 from meters.services.samples import samples_of
@@ -78,3 +78,18 @@ def register_rows(
         {"measured_at": start + every * place, "energy_import_wh": register}
         for place, register in enumerate(registers_wh)
     ]
+
+
+def make_alarm_rule(*, tenant: Tenant, **fields: Any) -> AlarmRule:
+    """A rule that rings at once when any meter's voltage L1 is below 198 V, whatever its date."""
+    return AlarmRule.objects.create(
+        **{
+            "tenant": tenant,
+            "name": "Tensão baixa",
+            "metric": "voltage_l1_v",
+            "operator": "<",
+            "threshold": 198.0,
+            "active_since": LONG_AGO,
+            **fields,
+        }
+    )

@@ -70,6 +70,7 @@ DEFINER_FUNCTIONS = {
     "meters_tenants_with_meters": "app",
     "lease_meters_historygap": "app",
     "meters_claim_brokers": "app",
+    "meters_alarm_tenants": "app",
     "meters_claim_connection": "app",
     "meters_claim_connections": "app",
     "meters_next_connection_due": "app",
@@ -77,6 +78,7 @@ DEFINER_FUNCTIONS = {
     "oldest_due": "app",
     "forget_expired": "app",
     "business_figures": "app",
+    "tenants_with_untold_alarms": "app",
     "billing_check_balance": "owner",  # a trigger's
     "gateway_account_by_token": "app",
     "gateway_accounts_to_ask": "app",

@@ -85,6 +85,8 @@ def words() -> SafeString:
         "pause": _("Pause"),
         "paused": _("paused"),
         "reconnecting": _("reconnecting"),
+        "alarm_over": _("is normal again: {rule}"),
+        "alarm_rang": _("rang: {rule}"),
         "has_read": _("read a message"),
         "paid_with": _("paid {money}"),
         "readings_came": _("{n} readings came"),

@@ -31,14 +31,14 @@ ENDED = {MessageStatus.FAILED, MessageStatus.CANCELLED}
 @office_page(Message)
 class MessageAdmin(DetailAdmin):
     list_display = ("who", "about", "channel_", "situation", "why", "due")
-    list_select_related = ("client",)
+    list_select_related = ("client", "member__user")
     list_filter = [("status", ChoicesDropdownFilter), ("channel", ChoicesDropdownFilter)]
-    search_fields = ("client__name", "address", "subject")
+    search_fields = ("client__name", "member__user__name", "address", "subject")
     search_help_text = gettext_lazy("Client, address or subject")
     date_hierarchy = "created_at"
     head_template = "messaging/admin/message_head.html"
     overview_template = "messaging/admin/message_overview.html"
-    fields = ("client", "channel", "address", "subject", "body")
+    fields = ("client", "member", "channel", "address", "subject", "body")
     readonly_fields = fields
     actions_detail = ("again", "cancel")
     form_title = gettext_lazy("Details")
@@ -53,7 +53,7 @@ class MessageAdmin(DetailAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         rows: QuerySet[Message] = super().get_queryset(request)
-        return rows.select_related("client", "account")
+        return rows.select_related("client", "member__user", "account")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Only the verbs that this message's state allows."""
@@ -87,7 +87,8 @@ class MessageAdmin(DetailAdmin):
         address = (
             people.phone(message.address) if message.address.startswith("+") else message.address
         )
-        return [message.client.name, address or "—", people.initials(message.client.name)]
+        name = message.recipient_name
+        return [name, address or "—", people.initials(name)]
 
     @display(description=gettext_lazy("About"))
     def about(self, message: Message) -> str:

@@ -32,8 +32,11 @@ class DecisionSerializer(serializers.Serializer[Any]):
 
 
 class MessageSerializer(TenantSerializer):
+    """To a client, or to a member of the team: the other one is null."""
+
     id = PublicIdField()
-    client = PublicKeyField(read_only=True)
+    client = PublicKeyField(read_only=True, allow_null=True)
+    member = PublicKeyField(read_only=True, allow_null=True)
     trail = serializers.SerializerMethodField()
 
     class Meta:
@@ -41,6 +44,7 @@ class MessageSerializer(TenantSerializer):
         fields = [
             "id",
             "client",
+            "member",
             "kind",
             "channel",
             "address",

@@ -33,7 +33,7 @@ class MessageViewSet(TenantViewSet):
     filterset_class = MessageFilter
 
     def get_queryset(self) -> QuerySet[Message]:
-        return Message.objects.select_related("client")
+        return Message.objects.select_related("client", "member")
 
     @extend_schema(request=NewMessageSerializer, responses={201: MessageSerializer})
     def create(self, request: Request) -> Response:

@@ -12,7 +12,7 @@ from clients.kernel.constraints import one_of
 from clients.kernel.keys import PublicIdModel
 from clients.kernel.leases import LeasedModel
 from clients.kernel.tenancy import TenantForeignKey, TenantManager, TenantModel
-from clients.models import Client, ContactPoint
+from clients.models import Client, ContactPoint, Membership
 from messaging.models.account import ChannelAccount, ChannelKind
 from messaging.models.template import Template
 
@@ -59,13 +59,29 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.filter(status__in=[status for status, place in RANK.items() if place < rank])
 
 
+# Whom messages go to: a client, or a member of the tenant's own team.
+Recipient = Client | Membership
+
+
+# What is read with a message whose person is to be reached or named.
+PEOPLE = ("tenant", "client__tenant", "member__tenant", "member__user", "account")
+
+
+def name_of(recipient: Recipient) -> str:
+    """What the person is called."""
+    return recipient.name if isinstance(recipient, Client) else str(recipient.user)
+
+
 class Message(LeasedModel, PublicIdModel):
-    """One message to one client: a promise when written, a record when sent."""
+    """One message to a client or a member of the team: a promise when written, then a record."""
 
     # The service gives up earlier; this only ends rows that kill their worker every time.
     max_attempts: ClassVar[int] = 20
 
-    client = TenantForeignKey(Client, models.PROTECT, related_name="messages")
+    client = TenantForeignKey(
+        Client, models.PROTECT, null=True, blank=True, related_name="messages"
+    )
+    member = TenantForeignKey(Membership, models.PROTECT, null=True, blank=True, related_name="+")
     contact_point = TenantForeignKey(
         ContactPoint, models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -122,6 +138,11 @@ class Message(LeasedModel, PublicIdModel):
         ]
         constraints = [
             one_of("status", MessageStatus),
+            models.CheckConstraint(
+                condition=models.Q(client__isnull=False, member__isnull=True)
+                | models.Q(client__isnull=True, member__isnull=False),
+                name="messaging_message_to_one_person",
+            ),
             models.UniqueConstraint(
                 fields=["tenant", "dedupe_key"], name="messaging_message_dedupe_key"
             ),
@@ -129,6 +150,17 @@ class Message(LeasedModel, PublicIdModel):
 
     def __str__(self) -> str:
         return self.subject or self.kind
+
+    @property
+    def recipient(self) -> Recipient:
+        """Whom it goes to."""
+        found = self.client or self.member
+        assert found is not None  # noqa: S101 - the database holds one of them
+        return found
+
+    @property
+    def recipient_name(self) -> str:
+        return name_of(self.recipient)
 
     @property
     def key(self) -> uuid.UUID:

@@ -29,6 +29,7 @@ REASONS: dict[str, Any] = {
     "no_account": gettext_lazy("Not sent: the account was closed"),
     "expired": gettext_lazy("Not sent: it was too late to be of use"),
     "client_closed": gettext_lazy("Not sent: the client has left"),
+    "member_left": gettext_lazy("Not sent: the member has left the team"),
     "suppressed": gettext_lazy("Not sent: this address gets nothing more on this channel"),
     "account_paused": gettext_lazy("Waits: the account rests"),
     "no_answer": gettext_lazy("The provider did not answer; its receipt is awaited"),

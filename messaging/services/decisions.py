@@ -37,8 +37,10 @@ def decide(message: Message, now: datetime) -> Decision:
     """
     if message.valid_until and message.valid_until <= now:
         return Decision(Answer.STOP, "expired")
-    if message.client.status == ClientStatus.CLOSED:
+    if message.client and message.client.status == ClientStatus.CLOSED:
         return Decision(Answer.STOP, "client_closed")
+    if message.member and not message.member.is_active:
+        return Decision(Answer.STOP, "member_left")
     account = message.account
     if account is None or not account.is_active:
         return Decision(Answer.STOP, "no_account")

@@ -32,7 +32,7 @@ from messaging.models import (
     MessageStatus,
     Verdict,
 )
-from messaging.models.message import UNDER_WAY, noted
+from messaging.models.message import PEOPLE, UNDER_WAY, noted
 from messaging.services import figures
 from messaging.services.accounts import as_channel_account, slow_down
 from messaging.services.decisions import Answer, decide
@@ -93,7 +93,7 @@ def deliver(held: Lease) -> None:
 
 
 def _pack(held: Lease) -> Parcel | None:
-    message = Message.objects.select_related("client__tenant", "account").get(pk=held.id)
+    message = Message.objects.select_related(*PEOPLE).get(pk=held.id)
     now = timezone.now()
     if message.status not in UNDER_WAY:
         done(Message, held)
@@ -137,7 +137,7 @@ def _envelope(message: Message) -> Envelope:
         html = html_of(
             message.body,
             subject=message.subject,
-            company=message.client.tenant.name,
+            company=message.tenant.name,
             language=message.language,
         )
     approved = None
@@ -162,7 +162,7 @@ def _send(parcel: Parcel) -> SendAnswer:
 
 
 def _mark(held: Lease, parcel: Parcel, answer: SendAnswer) -> None:
-    message = Message.objects.select_related("client__tenant", "account").get(pk=held.id)
+    message = Message.objects.select_related(*PEOPLE).get(pk=held.id)
     if isinstance(answer, SendResult):
         _end(parcel, AttemptOutcome.ACCEPTED, provider_id=answer.provider_id)
         _mark_sent(held, message, answer)
@@ -198,7 +198,7 @@ def _mark_sent(held: Lease, message: Message, result: SendResult) -> None:
     ):
         figures.sent.labels(message.channel).inc()
         message_sent.announce(tenant_id=held.tenant_id, message_id=held.id)
-        fact = {"message": str(message.public_id), "client": message.client.name}
+        fact = {"message": str(message.public_id), "client": message.recipient_name}
         publish(held.tenant_id, "messaging.message_sent", fact)
 
 

@@ -16,7 +16,7 @@ from clients.models import Client
 from messaging.errors import MessageGone, NoRoute, NoText, TextTooLong
 from messaging.events import message_failed, message_queued
 from messaging.models import Message, MessageStatus, Verdict
-from messaging.models.message import noted, trail_line
+from messaging.models.message import Recipient, noted, trail_line
 from messaging.services.kinds import FREE_TEXT, kind_of
 from messaging.services.routes import PREFERRED, Ways, languages_of
 
@@ -25,10 +25,11 @@ RINGS = 50  # of many messages the first are rung for; the sweep takes the other
 
 @dataclass(frozen=True)
 class Draft:
-    """A message to write. `channel` None chooses among the client's ways and may fall back to
-    another; `due_at` None means at once; after `valid_until` it is of no use and does not go."""
+    """A message to write, to a client or to a member of the team. `channel` None chooses among the
+    person's ways and may fall back to another; `due_at` None means at once; after `valid_until` it
+    is of no use and does not go."""
 
-    client: Client
+    person: Recipient
     kind: str
     context: Mapping[str, str]
     dedupe_key: str
@@ -38,20 +39,20 @@ class Draft:
 
 
 def queue_message(
-    client: Client, kind: str, context: Mapping[str, str], *, dedupe_key: str, **how: Any
+    person: Recipient, kind: str, context: Mapping[str, str], *, dedupe_key: str, **how: Any
 ) -> Message:
     """A message that leaves after the caller's transaction commits, and not at all if it does not.
 
     `how` are the other fields of Draft. Safe to call twice: the same `dedupe_key` returns the same
-    message. Without a way to reach the client the message is kept as failed, with the reason in
+    message. Without a way to reach the person the message is kept as failed, with the reason in
     its trail.
     """
-    return queue_messages([Draft(client, kind, context, dedupe_key, **how)])[0]
+    return queue_messages([Draft(person, kind, context, dedupe_key, **how)])[0]
 
 
 def queue_messages(drafts: Sequence[Draft]) -> list[Message]:
     """As queue_message, for many at once, in the same few queries. In the order of the drafts."""
-    ways = Ways((draft.client for draft in drafts), (draft.kind for draft in drafts))
+    ways = Ways((draft.person for draft in drafts), (draft.kind for draft in drafts))
     written = [_written(draft, ways) for draft in drafts]
     with transaction.atomic():
         # The database decides who was first.
@@ -98,9 +99,9 @@ def send_again(message: Message) -> None:
             if message.status == MessageStatus.QUEUED:
                 return
             raise MessageGone(_("This message has already left."))
-        ways = Ways([message.client], [message.kind])
+        ways = Ways([message.recipient], [message.kind])
         fixed = message.is_channel_fixed and message.channel
-        routes = ways.to(message.client, [message.channel] if fixed else PREFERRED)
+        routes = ways.to(message.recipient, [message.channel] if fixed else PREFERRED)
         if not routes:
             raise NoRoute(_("There is no way to reach this client yet. Add a phone or an e-mail."))
         ways.take(message, routes[0])
@@ -114,19 +115,21 @@ def send_again(message: Message) -> None:
 
 def _written(draft: Draft, ways: Ways) -> Message:
     """The draft in words, on the first way that takes it, or failed with the reason."""
+    person = draft.person
     message = Message(
-        client=draft.client,
+        client=person if isinstance(person, Client) else None,
+        member=None if isinstance(person, Client) else person,
         kind=kind_of(draft.kind).key,
         dedupe_key=draft.dedupe_key,
         is_channel_fixed=draft.channel is not None,
         channel=draft.channel or "",
-        language=languages_of(draft.client)[0],
+        language=languages_of(person)[0],
         context=dict(draft.context),
         valid_until=draft.valid_until,
         due_at=draft.due_at or Now(),
     )
     now, reason = timezone.now(), "no_route"
-    for route in ways.to(draft.client, [draft.channel] if draft.channel else PREFERRED):
+    for route in ways.to(person, [draft.channel] if draft.channel else PREFERRED):
         try:
             ways.take(message, route)
         except (NoText, TextTooLong) as error:

@@ -30,7 +30,7 @@ from messaging.models import (
     WebhookNotice,
 )
 from messaging.models.account import token_sha256
-from messaging.models.message import RANK, noted
+from messaging.models.message import PEOPLE, RANK, noted
 from messaging.services.accounts import as_channel_account
 from messaging.services.refusals import take_refusal
 
@@ -129,9 +129,7 @@ def record_receipt(notice: Notice) -> None:
 
 def _message_of(notice: Notice) -> Message | None:
     """By our key when it is echoed, else by the provider's id; locked until the end."""
-    messages = Message.objects.select_for_update(of=("self",)).select_related(
-        "client__tenant", "account"
-    )
+    messages = Message.objects.select_for_update(of=("self",)).select_related(*PEOPLE)
     try:
         return messages.get(public_id=uuid.UUID(notice.key))
     except (ValueError, Message.DoesNotExist):
@@ -160,7 +158,7 @@ def _advance(message: Message, notice: Notice) -> None:
     if moved and RANK[status] >= RANK[MessageStatus.DELIVERED] and not was_delivered:
         message_delivered.announce(tenant_id=message.tenant_id, message_id=message.pk)
     if moved and status == MessageStatus.READ:
-        fact = {"message": str(message.public_id), "client": message.client.name}
+        fact = {"message": str(message.public_id), "client": message.recipient_name}
         publish(message.tenant_id, "messaging.message_read", fact)
 
 

@@ -86,9 +86,9 @@ def _fall_back(message: Message, advice: Advice, code: str, held: Lease | None) 
     tried = {(message.channel, message.address)}
     tried |= set(message.tries.values_list("channel", "address"))
     failed_channel = message.channel
-    ways = Ways([message.client], [message.kind])
-    for route in ways.to(message.client):
-        if (route.account.kind, route.contact_point.value) in tried:
+    ways = Ways([message.recipient], [message.kind])
+    for route in ways.to(message.recipient):
+        if (route.account.kind, route.address.value) in tried:
             continue
         try:
             ways.take(message, route)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from meters.admin import (
+    alarm,
+    alarm_rule,
     connection,
     exception,
     forwarding,
@@ -14,6 +16,8 @@ from meters.admin import (
 )
 
 __all__ = [
+    "alarm",
+    "alarm_rule",
     "connection",
     "exception",
     "forwarding",

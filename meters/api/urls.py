@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from clients.kernel.api import Router
-from meters.api import chirpstack, connections, forwarding, set_apart, validation, views
+from meters.api import alarms, chirpstack, connections, forwarding, set_apart, validation, views
 from meters.api.clock import TimeView
 
 router = Router()
@@ -15,6 +15,8 @@ router.register("connections", connections.ConnectionViewSet, basename="connecti
 router.register("forwarders", forwarding.ForwarderViewSet, basename="forwarder")
 router.register("quarantine", set_apart.QuarantineViewSet, basename="quarantine")
 router.register("conflicts", set_apart.ConflictViewSet, basename="conflict")
+router.register("alarm-rules", alarms.AlarmRuleViewSet, basename="alarm-rule")
+router.register("alarm-events", alarms.AlarmEventViewSet, basename="alarm-event")
 router.register("meter-exceptions", validation.MeterExceptionViewSet, basename="meter-exception")
 router.register("validation-rules", validation.ValidationRuleViewSet, basename="validation-rule")
 

@@ -104,9 +104,14 @@ def _orders(profile: Profile, answers: Answers) -> list[Suggestion]:
 
 async def _others(line: Modbus, target: Target, tried: Profile) -> tuple[Suggestion, ...]:
     """Every other profile, asked of the same device."""
+    return await fitting(line, target, but=tried.name)
+
+
+async def fitting(line: Modbus, target: Target, *, but: str = "") -> tuple[Suggestion, ...]:
+    """The profiles with which the device makes sense, the best first."""
     found = []
     for profile in all_profiles():
-        if profile.name in (tried.name, GENERIC):
+        if profile.name in (but, GENERIC):
             continue
         asked = replace(target, profile=profile.name, options={})
         try:

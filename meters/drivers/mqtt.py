@@ -24,10 +24,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from clients.kernel import egress
-from clients.kernel.egress import AddressRefused, Unreachable
 from clients.kernel.errors import Retryable
+from meters.drivers.base import BadTarget, Unreachable
 from meters.drivers.pushed import Dialect
+from meters.drivers.reach import addresses_of
 from meters.drivers.shelly import Shelly
 from meters.drivers.tasmota import Tasmota
 from meters.drivers.zigbee2mqtt import Zigbee2Mqtt
@@ -107,9 +107,14 @@ class _Waiting:
 
 
 def dial(host: str, port: int) -> socket.socket:
-    """A connection to an address that may be called."""
-    egress.start_clock(DIAL_S)
-    return egress.dial(host, port)
+    """A connection to an address that is open to drivers. Raises BadTarget or OSError."""
+    failure = OSError("nobody answers")
+    for address in asyncio.run(addresses_of(host, port, DIAL_S)):
+        try:
+            return socket.create_connection((address, port), timeout=DIAL_S)
+        except OSError as error:
+            failure = error
+    raise failure
 
 
 class Subscription:
@@ -181,12 +186,12 @@ class Subscription:
                 ]
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 return await _first_failure(tasks)
-        except AddressRefused:
-            return "address_refused"
+        except BadTarget as refusal:
+            return refusal.error_code
         except ssl.SSLError:
             return "bad_certificate"
         except aiomqtt.exceptions.MqttConnectError as error:
-            return REFUSALS.get(int(getattr(error.rc, "value", error.rc)), "refused")
+            return REFUSALS.get(_number(error.rc), "refused")
         except (aiomqtt.MqttError, Unreachable, OSError, TimeoutError):
             return "unreachable"
 
@@ -205,7 +210,7 @@ class Subscription:
             tls_context=ssl.create_default_context() if account.is_tls else None,
         )
         # aiomqtt acknowledges on arrival, and dials whatever a name says.
-        inner = client._client
+        inner: Any = client._client  # its own type knows nothing of the callbacks' versions
         inner.manual_ack_set(True)
         inner._create_socket_connection = lambda: self.dialler(account.host, account.port)
         told = inner.on_connect

@@ -144,6 +144,4 @@ def present(values: Mapping[str, int | float | None]) -> dict[str, int | float]:
 
 def by_phase(pattern: str, found: Sequence[float]) -> dict[str, float]:
     """Values of one to three phases, named by `pattern`, as in `voltage_{}_v`."""
-    return {
-        pattern.format(phase): value for phase, value in zip(PHASES, found, strict=False)
-    }
+    return {pattern.format(phase): value for phase, value in zip(PHASES, found, strict=False)}

@@ -52,7 +52,7 @@ class Shelly:
         if not topic.endswith("/events/rpc"):
             component = topic.rpartition("/")[2].partition(":")[0]
             return _said({component: said}, None)
-        if said.get("method") not in NOTIFICATIONS:
+        if str(said.get("method")) not in NOTIFICATIONS:
             return None
         told = said.get("params")
         if not isinstance(told, dict):
@@ -119,9 +119,7 @@ def _single(status: Mapping[str, Any], power: str) -> dict[str, int | float | No
     }
 
 
-def _counters(
-    status: Mapping[str, Any], taken: str, given: str
-) -> dict[str, int | float | None]:
+def _counters(status: Mapping[str, Any], taken: str, given: str) -> dict[str, int | float | None]:
     return {
         "energy_import_wh": register(status.get(taken)),
         "energy_export_wh": register(status.get(given)),

@@ -165,9 +165,10 @@ def _minutes(said: Mapping[str, Any]) -> Iterator[Minute]:
             if start is None or not period:
                 raise BadReply("the history is not understood")
             for place, row in enumerate(block["values"]):
-                if isinstance(row, list) and len(row) == len(keys):
-                    at = datetime.fromtimestamp(start + place * period, UTC)
-                    yield _minute(at, timedelta(seconds=period), dict(zip(keys, row, strict=True)))
+                if not isinstance(row, list) or len(row) != len(keys):
+                    raise BadReply("the history is not understood")
+                at = datetime.fromtimestamp(start + place * period, UTC)
+                yield _minute(at, timedelta(seconds=period), dict(zip(keys, row, strict=True)))
         except (Malformed, ValueError, OverflowError, OSError) as error:
             raise BadReply("the history is not understood") from error
 

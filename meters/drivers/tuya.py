@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from meters.drivers.base import BadReply, BadTarget, Reply, Target, Unreachable
+from meters.drivers.reach import addresses_of
 from meters.drivers.tuya_map import Meaning, meaning, values_of
 
 PORT: Final = 6668
@@ -27,7 +28,8 @@ class Tuya:
     async def read(self, target: Target) -> Reply:
         found = meaning(target.profile or "plug", target.options)
         version, key = _version(target), _key(target)
-        said = await asyncio.to_thread(_ask, target, version, key)
+        addresses = await addresses_of(target.host, target.port or PORT, target.timeout_s)
+        said = await asyncio.to_thread(_ask, target, addresses[0], version, key)
         return _reply(found, said)
 
     async def close(self) -> None:
@@ -50,12 +52,12 @@ def _key(target: Target) -> str:
     return key
 
 
-def _ask(target: Target, version: str, key: str) -> Any:
+def _ask(target: Target, address: str, version: str, key: str) -> Any:
     import tinytuya  # heavy; only processes that poll need it
 
     device = tinytuya.Device(
         target.address,
-        address=target.host,
+        address=address,
         local_key=key,
         version=float(version),
         port=target.port or PORT,
@@ -65,14 +67,15 @@ def _ask(target: Target, version: str, key: str) -> Any:
     )
     try:
         said = device.status()
-        if not all(frame.crc_good for frame in device.raw_recv):  # the library only notes it
-            raise BadReply("a frame arrived damaged", code="bad_checksum")
-        return said
+        is_whole = all(frame.crc_good for frame in device.raw_recv)  # the library only notes it
     except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
         # What it makes of noise, whatever it stumbles over.
         raise BadReply("the device's answer is not understood") from error
     finally:
         device.close()
+    if not is_whole:
+        raise BadReply("a frame arrived damaged", code="bad_checksum")
+    return said
 
 
 def _reply(found: Meaning, said: Any) -> Reply:

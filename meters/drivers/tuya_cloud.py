@@ -39,7 +39,12 @@ CENTRES: Final = {
 TOKEN: Final = "/v1.0/token?grant_type=1"  # noqa: S105 - a path
 EMPTY_BODY: Final = hashlib.sha256(b"").hexdigest()
 TOKEN_INVALID: Final = {1010, 1011, 1012}
-OUR_FAULT: Final = {1004: "bad_secret", 1005: "bad_client_id", 1106: "not_allowed", 2017: "no_device"}
+OUR_FAULT: Final = {
+    1004: "bad_secret",
+    1005: "bad_client_id",
+    1106: "not_allowed",
+    2017: "no_device",
+}
 MARGIN: Final = timedelta(minutes=2)
 
 
@@ -63,7 +68,8 @@ _asking = threading.Lock()
 
 
 class TuyaCloud:
-    """Devices of a cloud project. `address` is the device's id."""
+    """Devices of a cloud project. `address` is the device's id; a `host` stands for the cloud only
+    where it is simulated."""
 
     async def read(self, target: Target) -> Reply:
         found = meaning(target.profile or "plug", target.options)
@@ -85,13 +91,13 @@ def sign(
 
 def _account(target: Target) -> Account:
     region = str(target.options.get("region", "us"))
-    url = str(target.options.get("url", "")) or CENTRES.get(region, "")
+    url = f"http://{target.host}:{target.port}" if target.host else CENTRES.get(region, "")
     client_id, secret = (str(target.secrets.get(name, "")) for name in ("client_id", "secret"))
     if not url:
         raise BadTarget(f"there is no data centre {region!r}", code="bad_region")
     if not client_id or not secret or not target.address:
         raise BadTarget("client id, secret and device id are needed", code="no_credentials")
-    return Account(url.rstrip("/"), client_id, secret)
+    return Account(url, client_id, secret)
 
 
 def _read(found: Any, account: Account, target: Target) -> Reply:

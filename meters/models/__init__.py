@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from meters.models.alarm_event import AlarmEvent, AlarmProgress, AlarmState, ClearReason, Phase
+from meters.models.alarm_rule import AlarmKind, AlarmRule, AlarmSeverity, Audience, Operator, Scope
 from meters.models.broker import BrokerState, MqttBroker
 from meters.models.change import Change
 from meters.models.clock import MeterClock
@@ -17,12 +19,7 @@ from meters.models.forwarder import ForwardBatch, ForwardedMeter, Forwarder
 from meters.models.history_gap import HistoryGap
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
-from meters.models.meter_exception import (
-    UNDECIDED,
-    ExceptionState,
-    MeterException,
-    Resolution,
-)
+from meters.models.meter_exception import UNDECIDED, ExceptionState, MeterException, Resolution
 from meters.models.reading import Conflict, Handling, Quarantine, QuarantineReason, Reading, Touched
 from meters.models.register_event import EventKind, EventState, RegisterEvent
 from meters.models.site import MeteringPoint, MeterKind, Site
@@ -32,8 +29,16 @@ from meters.models.validation_rule import SEVERITIES, RuleCode, Severity, Valida
 __all__ = [
     "SEVERITIES",
     "UNDECIDED",
+    "AlarmEvent",
+    "AlarmKind",
+    "AlarmProgress",
+    "AlarmRule",
+    "AlarmSeverity",
+    "AlarmState",
+    "Audience",
     "BrokerState",
     "Change",
+    "ClearReason",
     "Conflict",
     "Connection",
     "ConnectionDriver",
@@ -63,7 +68,9 @@ __all__ = [
     "MeteringPoint",
     "Method",
     "MqttBroker",
+    "Operator",
     "Parity",
+    "Phase",
     "Quality",
     "Quarantine",
     "QuarantineReason",
@@ -72,6 +79,7 @@ __all__ = [
     "Resolution",
     "Rule",
     "RuleCode",
+    "Scope",
     "Severity",
     "Site",
     "Touched",

@@ -107,13 +107,13 @@ class Listening:
     def _claim(self) -> set[tuple[int, int]]:
         close_old_connections()
         with connection.cursor() as cursor:
-            cursor.execute(CLAIM, [self.name, MOST_BROKERS, LEASE])
+            cursor.execute(CLAIM, [self.name, MOST_BROKERS, f"{LEASE.total_seconds()} s"])
             return {(row[0], row[1]) for row in cursor.fetchall()}
 
     def _give_back(self) -> None:
         close_old_connections()
         with connection.cursor() as cursor:
-            cursor.execute(CLAIM, [self.name, MOST_BROKERS, timedelta(0)])
+            cursor.execute(CLAIM, [self.name, MOST_BROKERS, "0 s"])
             tenants = {row[0] for row in cursor.fetchall()}
         for tenant_id in tenants:
             with acting_for(tenant_id):

@@ -19,7 +19,6 @@ from django.utils.translation import gettext_lazy
 
 from clients.kernel.errors import Permanent, Retryable
 from clients.kernel.tenancy import acting_for, current_tenant_id
-from clients.models import Tenant
 from meters.drivers import DRIVERS
 from meters.drivers.base import Doubt
 from meters.drivers.diagnosis import Suggestion, diagnose
@@ -219,10 +218,9 @@ def ask_soon(row: Connection) -> None:
     running.update(failures=0, last_error="", error_facts={}, due_at=due_at)
 
 
-def connect_places(slug: str, places: Sequence[dict[str, Any]]) -> int:
+def connect_places(tenant_id: int, places: Sequence[dict[str, Any]]) -> int:
     """Enter simulated meters with their connections for a tenant. Safe to call twice."""
-    tenant = Tenant.objects.get(slug=slug)
-    with acting_for(tenant.pk):
+    with acting_for(tenant_id):
         for place in places:
             meter, _made = Meter.objects.get_or_create(
                 serial=place["serial"],

@@ -129,7 +129,7 @@ def rows_of(
         exports = _fitted(given, before.export_wh, after.export_wh, is_last)
     rows = []
     for place, minute in enumerate(minutes):
-        if not before.at < minute.ends_at < end:
+        if not before.at < minute.ends_at < end - APART:
             continue
         hours = minute.period.total_seconds() / 3600
         row = {
@@ -172,9 +172,7 @@ def _fitted(running: Sequence[float], first: int, last: int, is_last: bool) -> l
     return [first + round(each * scale) for each in running]
 
 
-def _register(
-    connection: Connection, at: datetime, *, or_before: bool = False
-) -> _Known | None:
+def _register(connection: Connection, at: datetime, *, or_before: bool = False) -> _Known | None:
     known = Reading.objects.filter(meter_id=connection.meter_id, energy_import_wh__isnull=False)
     known = known.filter(measured_at__lte=at) if or_before else known.filter(measured_at=at)
     row = known.order_by("-measured_at").values_list("measured_at", *REGISTERS).first()

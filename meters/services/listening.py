@@ -130,7 +130,9 @@ class BrokerReader:
                 history_wanted.announce(tenant_id=self.tenant_id, gap_id=gap_id)
 
     def connected(self) -> None:
-        self._tell(state=BrokerState.CONNECTED, connected_at=self.clock(), last_error="", failures=0)
+        self._tell(
+            state=BrokerState.CONNECTED, connected_at=self.clock(), last_error="", failures=0
+        )
 
     def failed(self, code: str) -> None:
         logger.warning("broker failed", extra={"broker_id": self.broker_id, "error_code": code})
@@ -234,8 +236,7 @@ class BrokerReader:
                 measured_at__gt=before - LONGEST_GAP,
                 energy_import_wh__isnull=False,
             )
-            newest = known.order_by("-measured_at").values_list("measured_at", flat=True).first()
-            return newest
+            return known.order_by("-measured_at").values_list("measured_at", flat=True).first()
 
     def _note_gap(self, route: Route, starts_at: datetime, ends_at: datetime) -> int:
         with acting_for(self.tenant_id):

@@ -144,9 +144,9 @@ def _keep_uplink(
 
 
 def _is_known(event: Event, meter_id: int, measured_at: datetime) -> bool:
-    if event.deduplication_id is not None:
-        if Uplink.objects.filter(deduplication_id=event.deduplication_id).exists():
-            return True
+    own = event.deduplication_id
+    if own is not None and Uplink.objects.filter(deduplication_id=own).exists():
+        return True
     if event.frame_counter is None:
         return False
     around = (measured_at - SAME_FRAME_WITHIN, measured_at + SAME_FRAME_WITHIN)

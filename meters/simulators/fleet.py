@@ -5,6 +5,7 @@ A part is something that starts, stops and lists what it serves. `simulate_fleet
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -99,10 +100,7 @@ PARTS: Final[dict[str, Callable[[int], Part]]] = {}
 
 
 def _scattered(total: int, wanted: dict[str, int]) -> dict[int, str]:
-    """Places for those that are not healthy, spread evenly over the fleet."""
+    """Which meters are not healthy: anywhere, and each time the same ones."""
     special = [kind for kind, count in wanted.items() for _ in range(count)][:total]
-    if not special:
-        return {}
-    step = total / len(special)
-    mixed = special[::2] + special[1::2]
-    return {int(n * step): kind for n, kind in enumerate(mixed)}
+    places = random.Random(total).sample(range(total), len(special))  # noqa: S311 # no secret
+    return dict(zip(places, special, strict=True))

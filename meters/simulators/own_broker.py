@@ -38,7 +38,7 @@ class AnyName(BaseAuthPlugin):
 
     async def authenticate(self, *, session: Any) -> bool:
         session.is_anonymous = not session.username
-        return session.password != "wrong"  # noqa: S105 - so that a refusal can be tried
+        return bool(session.password != "wrong")  # noqa: S105 - so that a refusal can be tried
 
 
 class OwnBroker:

@@ -43,6 +43,7 @@ HEADER: Final = struct.Struct(">4I")
 NEGOTIATE, NEGOTIATED, FINISH = 3, 4, 5
 STATUS, HEART_BEAT, QUERY, QUERY_NEW = 8, 9, 0x0A, 0x10
 BLOCK: Final = 128
+LONGEST_FRAME: Final = 4096
 
 
 def encrypt(key: bytes, text: bytes) -> bytes:
@@ -145,7 +146,7 @@ class _Talk(socketserver.BaseRequestHandler):
             return False
         start = self._exactly(HEADER.size)
         prefix, number, command, size = HEADER.unpack(start)
-        if prefix != PREFIX or size > 4096:
+        if prefix != PREFIX or size > LONGEST_FRAME:
             return False
         rest = self._exactly(size)
         modern = self.device.version == "3.4"

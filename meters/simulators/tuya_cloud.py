@@ -23,14 +23,14 @@ CLOCK_MS: Final = 300_000
 
 
 class TuyaCloudSimulator:
-    """Start it, point a connection's `url` at it, stop it."""
+    """Start it, point a connection at its port, stop it."""
 
     def __init__(
         self,
         devices: Mapping[str, Mapping[str, Any]],
         *,
         client_id: str = "simclientid000000000",
-        secret: str = "simsecret00000000000000000000000",
+        secret: str = "simsecret00000000000000000000000",  # noqa: S107 - opens nothing
         port: int = 0,
     ) -> None:
         self.devices, self.client_id, self.secret = devices, client_id, secret
@@ -40,8 +40,8 @@ class TuyaCloudSimulator:
         self._server.cloud = self
 
     @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+    def port(self) -> int:
+        return int(self._server.server_address[1])
 
     def start(self) -> TuyaCloudSimulator:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()

@@ -13,6 +13,8 @@ const FACTS = {
   "billing.payment_received": (d) => ({ who: d.client, text: say("paid_with", { money: money(d.amount_cents, d.currency) }), link: `billing/invoice/${d.invoice}/change/` }),
   "messaging.message_sent": (d) => ({ who: d.client, text: say("was_told"), link: `messaging/message/${d.message}/change/` }),
   "messaging.message_read": (d) => ({ who: d.client, text: say("has_read"), link: `messaging/message/${d.message}/change/` }),
+  "meters.alarm_raised": (d) => ({ who: d.meter, text: say("alarm_rang", { rule: d.rule }), link: `meters/alarmevent/${d.event}/change/` }),
+  "meters.alarm_cleared": (d) => ({ who: d.meter, text: say("alarm_over", { rule: d.rule }), link: `meters/alarmevent/${d.event}/change/` }),
   "meters.readings_stored": (d) => ({ text: say("readings_came", { n: number(d.count) }), count: d.count, link: "meters/meter/" }),
 };
 

@@ -11,16 +11,18 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 import psycopg
 
-from meters.management.benches.ingest import ROOT, Bench, servers
-
+ROOT: Final = Path(__file__).resolve().parents[3]
 METERS, BUSES, DEAD, SLOW = 500, 50, 25, 25
 PERIOD_S: Final = 30
 SETTLING_S: Final = 95.0  # three rounds: all are new at once, and turns find their places
@@ -28,6 +30,15 @@ MEASURED_S: Final = 180.0
 LATE_S: Final = 1.0
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 PAGE_MB: Final = os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+@dataclass
+class Bench:
+    """A running database with one company in it."""
+
+    environment: dict[str, str]
+    superuser_url: str
+    folder: Path
 
 
 @dataclass
@@ -41,28 +52,56 @@ class Usage:
 def run() -> dict[str, Any]:
     """For `manage.py bench poll`."""
     with servers() as bench:
-        environment = bench.environment | {
-            "POLL_NETWORKS": "127.0.0.0/8",
-            "NUDGES_ENABLED": "0",
-            "LOG_LEVEL": "ERROR",
-        }
         fleet = _start(
-            environment,
+            bench,
             *("simulate_fleet", "--modbus", str(METERS), "--buses", str(BUSES)),
             *("--dead", str(DEAD), "--slow", str(SLOW), "--connect", "bench", "--json"),
             output=subprocess.PIPE,
         )
         try:
             kinds = _kinds(fleet)
-            return measure(bench, environment, kinds)
+            return measure(bench, kinds)
         finally:
             _end(fleet)
 
 
-def measure(bench: Bench, environment: dict[str, str], kinds: dict[str, str]) -> dict[str, Any]:
+@contextmanager
+def servers() -> Iterator[Bench]:
+    """A throw-away PostgreSQL with one company."""
+    # config wires the apps and nobody imports it; its servers are fetched by name.
+    services, roles = import_module("config.services"), import_module("config.roles")
+    with (
+        tempfile.TemporaryDirectory(prefix="pulso-bench-") as folder,
+        services.Postgres(Path(folder) / "postgres") as postgres,
+    ):
+        urls = roles.create_roles(postgres.superuser_url(), "bench")
+        environment = {
+            **os.environ,
+            **{f"DATABASE_{role.upper()}_URL": url for role, url in urls.items() if role != "app"},
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "DATABASE_URL": urls["app"],
+            "POLL_NETWORKS": "127.0.0.0/8",
+            "NUDGES_ENABLED": "0",
+            "LOG_LEVEL": "ERROR",
+        }
+        bench = Bench(environment, postgres.superuser_url("bench"), Path(folder))
+        migrating = _start(bench, "migrate", "--database=owner", "--verbosity=0", output=None)
+        if migrating.wait():
+            raise RuntimeError("the tables could not be made")
+        with psycopg.connect(bench.superuser_url) as connection:
+            connection.execute(
+                "INSERT INTO pulso.clients_tenant (public_id, name, slug, trade, status, "
+                "legal_name, document, address, city, state, currency, locale, time_zone, "
+                "is_demo, created_at) VALUES (gen_random_uuid(), 'Bench', 'bench', 'energy', "
+                "'active', '', '', '', '', '', 'BRL', 'pt-br', 'America/Sao_Paulo', false, now())"
+            )
+        yield bench
+
+
+def measure(bench: Bench, kinds: dict[str, str]) -> dict[str, Any]:
     """Poll for some minutes and say what happened."""
     trace = bench.folder / "trace.jsonl"
-    poller = _start(environment, "poll", "--trace", str(trace), output=subprocess.DEVNULL)
+    poller = _start(bench, "poll", "--trace", str(trace), output=subprocess.DEVNULL)
     try:
         time.sleep(SETTLING_S)
         before, began = usage(poller.pid), time.monotonic()
@@ -132,11 +171,11 @@ def usage(pid: int) -> Usage:
     return Usage((int(fields[11]) + int(fields[12])) / TICKS, resident * PAGE_MB)
 
 
-def _start(environment: dict[str, str], *command: str, output: int) -> subprocess.Popen[str]:
+def _start(bench: Bench, *command: str, output: int | None) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "django", *command],
         cwd=ROOT,
-        env=environment,
+        env=bench.environment,
         stdout=output,
         text=True,
     )

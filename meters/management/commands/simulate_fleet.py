@@ -10,6 +10,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from clients.kernel.tenancy import across_tenants
+from clients.models import Tenant
 from meters.services.connections import connect_places
 from meters.simulators.fleet import PARTS, ModbusPart, Part, Place
 
@@ -38,9 +40,10 @@ class Command(BaseCommand):
             )
         if not parts:
             raise CommandError("Say how many meters: --modbus 10", returncode=2)
-        asyncio.run(self._serve(parts, options["connect"], as_json=options["json"]))
+        tenant_id = tenant_called(options["connect"]) if options["connect"] else None
+        asyncio.run(self._serve(parts, tenant_id, as_json=options["json"]))
 
-    async def _serve(self, parts: list[Part], slug: str | None, *, as_json: bool) -> None:
+    async def _serve(self, parts: list[Part], tenant_id: int | None, *, as_json: bool) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -49,16 +52,23 @@ class Command(BaseCommand):
         places = [place for part in parts for place in part.places()]
         for place in places:
             self.stdout.write(json.dumps(asdict(place)) if as_json else line_of(place))
-        hosts = sorted({f"{place.host}:{place.port}" for place in places if place.host})
-        if not as_json:
-            self.stdout.write(f"The poller may reach them with HTTP_ALLOWED_PRIVATE={hosts[0]},…")
-        if slug:
-            made = await asyncio.to_thread(connect_places, slug, [asdict(p) for p in places])
-            self.stdout.write(f"{made} connections of {slug}.")
+        if tenant_id is not None:
+            said = [asdict(place) for place in places]
+            made = await asyncio.to_thread(connect_places, tenant_id, said)
+            self.stdout.write(f"{made} connections entered.")
         self.stdout.flush()
         await stop.wait()
         for part in parts:
             await part.stop()
+
+
+def tenant_called(slug: str) -> int:
+    """The company that is to have the meters."""
+    with across_tenants(read_only=True):
+        tenant = Tenant.objects.filter(slug=slug).first()
+    if tenant is None:
+        raise CommandError(f"There is no company “{slug}”.", returncode=2)
+    return int(tenant.pk)
 
 
 def line_of(place: Place) -> str:

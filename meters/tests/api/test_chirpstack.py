@@ -105,7 +105,9 @@ def test_an_uplink_is_a_reading_at_the_events_own_time(acacia: Tenant) -> None:
 def test_the_same_uplink_is_kept_once_whoever_brings_it(acacia: Tenant) -> None:
     _meter, secret, _connection = connected(acacia)
     at = timezone.now() - timedelta(minutes=3)
-    again = uplink(at + timedelta(seconds=1), deduplicationId="5" * 8 + "-1111-4111-8111-" + "1" * 12)
+    again = uplink(
+        at + timedelta(seconds=1), deduplicationId="5" * 8 + "-1111-4111-8111-" + "1" * 12
+    )
 
     answers = [post(secret, said).json() for said in (uplink(at), uplink(at), again)]
 

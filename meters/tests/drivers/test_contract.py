@@ -17,7 +17,11 @@ from meters.drivers.base import Driver, Target
 from meters.tests.drivers.peers import answering
 
 # What a target of each driver needs beside an address.
-TARGETS: dict[str, dict[str, Any]] = {"modbus": {"profile": "eastron-sdm630"}}
+TARGETS: dict[str, dict[str, Any]] = {
+    "modbus": {"profile": "eastron-sdm630"},
+    "tuya": {"address": "device", "secrets": {"local_key": "0123456789abcdef"}},
+    "tuya_cloud": {"address": "device", "secrets": {"client_id": "id", "secret": "secret"}},
+}
 EACH = pytest.mark.parametrize(("name", "driver"), DRIVERS.items(), ids=DRIVERS)
 
 

@@ -70,7 +70,9 @@ Z2M = (
 )
 
 
-def said(driver: str, address: str, topic: str, payload: bytes | dict[str, Any], **more: Any) -> Any:
+def said(
+    driver: str, address: str, topic: str, payload: bytes | dict[str, Any], **more: Any
+) -> Any:
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     return DIALECTS[driver].hear(Listener(address=address, **more), topic, body)
 
@@ -191,9 +193,7 @@ def test_zigbee2mqtt_says_kilowatt_hours_and_perhaps_when() -> None:
         ("zigbee2mqtt", "x/availability", b"offline", False),
     ],
 )
-def test_a_last_will_is_presence(
-    driver: str, topic: str, payload: bytes, is_online: bool
-) -> None:
+def test_a_last_will_is_presence(driver: str, topic: str, payload: bytes, is_online: bool) -> None:
     assert said(driver, "x", topic, payload) == Presence(is_online)
 
 
@@ -225,14 +225,45 @@ def test_nonsense_is_malformed_or_about_something_else(driver: str, payload: byt
         assert heard is None
 
 
+WORDS = [
+    "ENERGY",
+    "Total",
+    "Power",
+    "Time",
+    "Epoch",
+    "method",
+    "params",
+    "ts",
+    "em:0",
+    "emdata:0",
+    "total_act",
+    "energy",
+]
+WORDS += ["power", "last_seen", "aenergy", "total"]
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
             st.sampled_from(
-                ["ENERGY", "Total", "Power", "Time", "Epoch", "method", "params", "ts", "em:0"]
-                + ["emdata:0", "total_act", "energy", "power", "last_seen", "aenergy", "total"]
+                [
+                    "ENERGY",
+                    "Total",
+                    "Power",
+                    "Time",
+                    "Epoch",
+                    "method",
+                    "params",
+                    "ts",
+                    "em:0",
+                    "emdata:0",
+                    "total_act",
+                    "energy",
+                    "power",
+                    "last_seen",
+                    "aenergy",
+                    "total",
+                ]
             ),
             inner,
             max_size=5,

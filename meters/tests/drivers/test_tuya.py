@@ -30,6 +30,11 @@ RECORDED = bytes.fromhex(
 )
 
 
+@pytest.fixture(autouse=True)
+def open_doors(settings: Any) -> None:
+    settings.POLL_NETWORKS = ["127.0.0.0/8"]
+
+
 @pytest.fixture
 def device() -> Iterator[TuyaSimulator]:
     simulator = TuyaSimulator(points=PLUG).start()
@@ -74,9 +79,20 @@ def test_every_map_has_a_test_vector_and_names_known_quantities(name: str) -> No
     assert found.source
     assert by_number == pytest.approx(found.test["values"])
     assert set(by_number) <= set(NAMES)
-    codes = {found.points[number].code: value for number, value in found.test["dps"].items()
-             if number in found.points}
+    codes = {
+        found.points[number].code: value
+        for number, value in found.test["dps"].items()
+        if number in found.points
+    }
     assert values_of(meaning(name, {}), codes) == pytest.approx(found.test["values"])
+
+
+def test_an_address_that_is_not_open_is_not_dialled(device: TuyaSimulator, settings: Any) -> None:
+    settings.POLL_NETWORKS = []
+
+    with pytest.raises(BadTarget):
+        read(target(device))
+    assert device.questions == 0
 
 
 def test_increments_of_a_plug_are_not_taken_for_a_register(device: TuyaSimulator) -> None:
@@ -165,7 +181,7 @@ def test_the_simulators_frames_are_those_of_a_recorded_device() -> None:
 def cloud(settings: Any) -> Iterator[TuyaCloudSimulator]:
     points = {"switch_1": True, "add_ele": 3, "cur_current": 456, "cur_power": 1013}
     simulator = TuyaCloudSimulator({"dev1": points | {"cur_voltage": 2221}}).start()
-    settings.HTTP_ALLOWED_PRIVATE = [simulator.url.removeprefix("http://")]
+    settings.HTTP_ALLOWED_PRIVATE = ["127.0.0.1"]
     tuya_cloud._tokens.clear()
     yield simulator
     simulator.stop()
@@ -175,7 +191,8 @@ def project(cloud: TuyaCloudSimulator, **changed: Any) -> Target:
     fields: dict[str, Any] = {
         "address": "dev1",
         "profile": "plug",
-        "options": {"url": cloud.url},
+        "host": "127.0.0.1",
+        "port": cloud.port,
         "secrets": {"client_id": cloud.client_id, "secret": cloud.secret},
         "timeout_s": 2.0,
     }
@@ -224,7 +241,11 @@ def test_a_cloud_in_trouble_is_worth_retrying(
 
 def test_credentials_that_do_not_fit_are_for_a_person(cloud: TuyaCloudSimulator) -> None:
     wrong = {"client_id": cloud.client_id, "secret": "another"}
-    for changed in ({"secrets": wrong}, {"secrets": {}}, {"options": {"region": "moon"}}):
+    for changed in (
+        {"secrets": wrong},
+        {"secrets": {}},
+        {"host": "", "options": {"region": "moon"}},
+    ):
         with pytest.raises(Permanent):
             read(project(cloud, **changed), TuyaCloud)
     with pytest.raises(Permanent):

@@ -69,7 +69,10 @@ def make_broker(tenant: Tenant, port: int = 1883, **fields: Any) -> MqttBroker:
 
 def connect(meter: Meter, driver: str, address: str, **fields: Any) -> Connection:
     return Connection.objects.create(
-        **{"tenant_id": meter.tenant_id, "meter": meter, "driver": driver, "due_at": None},
+        tenant_id=meter.tenant_id,
+        meter=meter,
+        driver=driver,
+        due_at=None,
         address=address,
         **fields,
     )
@@ -183,7 +186,9 @@ def test_a_clock_from_1970_goes_to_quarantine(acacia: Tenant) -> None:
         connect(meter, "tasmota", "plug")
         reader = reader_of(make_broker(acacia))
 
-    reader.take([letter("tele/plug/SENSOR", {"Time": "1970-01-01T00:00:09", "ENERGY": {"Total": 1}})])
+    reader.take(
+        [letter("tele/plug/SENSOR", {"Time": "1970-01-01T00:00:09", "ENERGY": {"Total": 1}})]
+    )
 
     assert energies(acacia, meter) == []
     with acting_for(acacia.pk):
@@ -423,7 +428,7 @@ def test_a_broker_that_comes_back_is_heard_again(acacia: Tenant, port: int) -> N
 
 
 def test_an_address_inside_is_not_dialled(acacia: Tenant, broker: OwnBroker, settings: Any) -> None:
-    settings.HTTP_ALLOWED_PRIVATE = []
+    settings.POLL_NETWORKS = settings.HTTP_ALLOWED_PRIVATE = []
     with acting_for(acacia.pk):
         row = make_broker(acacia, broker.port)
 
@@ -496,4 +501,3 @@ def test_a_killed_process_loses_nothing_that_was_said(
             process.wait()
 
     asyncio.run(work())
-

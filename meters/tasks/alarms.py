@@ -1,0 +1,45 @@
+"""When alarms are judged: as soon as intervals are computed, and on a timer for what is silent."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Final
+
+from celery import shared_task
+from django.utils import timezone
+
+from clients.kernel.jobs import once_per_slot, periodic
+from meters.events import intervals_changed
+from meters.services.alarms import FOLLOWER, follow
+from meters.services.followers import tenants_waiting
+from meters.services.offline import tenants_to_watch, watch_silence
+
+SLICE_S: Final = 60.0  # then somebody else's turn; the sweep comes back
+SILENCE: Final = timedelta(seconds=15)
+
+
+@intervals_changed.subscribe
+@shared_task
+def judge(tenant_id: int) -> None:
+    """Alarms of what the tenant's readings say."""
+    until = time.monotonic() + SLICE_S
+    while follow(tenant_id, now=timezone.now()) and time.monotonic() < until:
+        pass
+
+
+@periodic(every=timedelta(seconds=10))
+@shared_task
+def sweep_alarms() -> None:
+    """The same for every tenant, in case a nudge was lost."""
+    for tenant_id in tenants_waiting(FOLLOWER):
+        judge(tenant_id)
+
+
+@periodic(every=SILENCE)
+@shared_task
+@once_per_slot(SILENCE)
+def look_for_silence() -> None:
+    """Silence rings no bell, so somebody must look."""
+    for tenant_id in tenants_to_watch():
+        watch_silence(tenant_id, now=timezone.now())
