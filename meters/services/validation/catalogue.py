@@ -53,6 +53,11 @@ class Entry:
     can_leave_out: bool = False  # whether leaving out the stretch's readings is an answer
 
     @property
+    def can_estimate(self) -> bool:
+        """Whether filling the stretch like similar days is an answer."""
+        return self.can_leave_out or self.code == RuleCode.MISSING_INTERVALS
+
+    @property
     def name(self) -> Words:
         return self.code.label
 
