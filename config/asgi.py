@@ -21,6 +21,7 @@ from django.conf import settings  # noqa: E402 - Django must be set up first
 from psycopg.conninfo import make_conninfo  # noqa: E402
 
 from clients.api.live import live_application  # noqa: E402
+from meters.api import clock  # noqa: E402
 from meters.api.lane import PATH, Lane  # noqa: E402
 
 DJANGO_AT_ONCE: Final = 2
@@ -53,7 +54,11 @@ class Edge:
     """Hands each request to whom it belongs."""
 
     def __init__(self) -> None:
-        self.lane = Lane(database_url("ingest"), rate_per_minute=settings.INGEST_RATE_PER_MINUTE)
+        self.lane = Lane(
+            database_url("ingest"),
+            rate_per_minute=settings.INGEST_RATE_PER_MINUTE,
+            valkey_url=settings.REDIS_URL,
+        )
         self._django_turn = asyncio.Semaphore(DJANGO_AT_ONCE)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -63,6 +68,8 @@ class Edge:
             return
         elif scope["path"].rstrip("/") == PATH:
             await self.lane(scope, receive, send)
+        elif scope["path"] == clock.PATH and scope["method"] == "GET":
+            await clock.clock_application(scope, receive, send)
         elif scope["path"].rstrip("/") == LIVE:
             await live_application(scope, receive, send)
         else:

@@ -305,7 +305,24 @@ RATELIMIT_FAIL_OPEN = True
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]
 
 # Requests a minute for a device key that has no rate of its own.
-INGEST_RATE_PER_MINUTE = env.int("INGEST_RATE_PER_MINUTE", default=600)
+INGEST_RATE_PER_MINUTE = env.int("INGEST_RATE_PER_MINUTE", default=10)
+# Private networks in which drivers may look for devices, beside the open internet. Empty it where
+# the companies are strangers: each types the addresses of its own devices. Simulated meters are on
+# this machine, which is for trying only.
+POLL_NETWORKS = env.list(
+    "POLL_NETWORKS",
+    default=[
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),
+        *(() if IS_PRODUCTION else ("127.0.0.0/8",)),
+    ],
+)
+# Serial ports that drivers may open, as patterns.
+POLL_SERIAL_PORTS = env.list(
+    "POLL_SERIAL_PORTS",
+    default=["/dev/ttyUSB*", "/dev/ttyACM*", "/dev/ttyAMA*", "/dev/ttyS*", "/dev/serial/*"],
+)
+# Bearer secret of /api/v1/cron/…, for schedulers outside; without it nobody may call there.
+CRON_SECRET = env.str("CRON_SECRET", default="")
 
 # Languages, time, files
 

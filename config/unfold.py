@@ -126,6 +126,13 @@ NAVIGATION: tuple[tuple[Any, list[Item]], ...] = (
                 "meters.view_alarmevent",
                 METERING,
             ),
+            Item(
+                _("Suspect readings"),
+                "rule",
+                "meters_meterexception_changelist",
+                "meters.view_meterexception",
+                METERING,
+            ),
         ],
     ),
     (

@@ -78,3 +78,52 @@ class BadFile(DomainError):
     """A file cannot be imported; nothing of it is stored."""
 
     code = "bad_file"
+
+
+class BusBusy(DomainError):
+    """Somebody else is talking on the line of this connection."""
+
+    code = "bus_busy"
+
+
+class NotPolled(DomainError):
+    """The device of this connection is not asked; it speaks by itself."""
+
+    code = "not_polled"
+
+
+class AlreadyDecided(DomainError):
+    """Somebody has decided about this reading before."""
+
+    code = "already_decided"
+
+
+class StillImpossible(DomainError):
+    """The corrected time cannot be right either."""
+
+    code = "still_impossible"
+
+
+class ForwardingRefused(DomainError):
+    """The other side cannot be used as it is set up."""
+
+    code = "forwarding_refused"
+
+
+class WrongParameters(DomainError):
+    """A validation rule does not take these parameters."""
+
+    code = "wrong_parameters"
+    http_status = 422
+
+
+class ExceptionDecided(DomainError):
+    """Somebody has already decided about this stretch."""
+
+    code = "exception_decided"
+
+
+class NothingToLeaveOut(DomainError):
+    """The stretch holds no reading that could be left out."""
+
+    code = "nothing_to_leave_out"

@@ -10,6 +10,11 @@ readings_stored = Event("meters.readings_stored")
 # Intervals and day totals of the tenant have changed.
 intervals_changed = Event("meters.intervals_changed")
 
+# A device that remembers came back after a gap; the row is a `HistoryGap`.
+history_wanted = Event("meters.history_wanted")
+
+# Somebody outside wants devices to be asked now; what is due is in `Connection`.
+polling_asked = Event("meters.polling_asked")
 # An alarm rang or ended; `event_id` says which. Carried out above: nothing here sends a message.
 alarm_raised = Event("meters.alarm_raised")
 alarm_cleared = Event("meters.alarm_cleared")

@@ -9,7 +9,7 @@ from typing import Any
 
 from clients.models import Client, Tenant
 from clients.testing import make_client
-from meters.models import AlarmRule, Installation, Meter, MeteringPoint, Site
+from meters.models import AlarmRule, Connection, Installation, Meter, MeteringPoint, Site
 from meters.services.ingest import Answer, store_readings
 from meters.services.keys import NewKey, create_key
 from meters.services.samples import samples_of
@@ -46,6 +46,13 @@ def make_meter(
             tenant=tenant, meter=meter, metering_point=metering_point, starts_at=LONG_AGO
         )
     return meter
+
+
+def make_connection(*, tenant: Tenant, meter: Meter | None = None, **fields: Any) -> Connection:
+    """A Modbus connection that is due now."""
+    meter = meter or make_meter(tenant=tenant)
+    given = {"profile": "eastron-sdm630", "host": "127.0.0.1", "port": 502, "timeout_ms": 300}
+    return Connection.objects.create(**{"tenant": tenant, "meter": meter, **given, **fields})
 
 
 def make_key(*meters: Meter, **fields: Any) -> NewKey:

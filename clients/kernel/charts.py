@@ -11,7 +11,7 @@ MOST_POINTS: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A stretch of time without measurements (`missing`) or with estimated ones (`estimated`)."""
+    """A stretch of time: without measurements, with `estimated` or with `suspect` ones."""
 
     start: int
     end: int

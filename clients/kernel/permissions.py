@@ -13,7 +13,12 @@ VIEW: Final = "view"
 MONEY_APP: Final = "billing"
 TEAM: Final = frozenset({"clients.membership", "clients.tenant"})
 SECRETS: Final = frozenset(
-    {"meters.devicekey", "messaging.channelaccount", "billing.gatewayaccount"}
+    {
+        "meters.devicekey",
+        "meters.forwarder",
+        "messaging.channelaccount",
+        "billing.gatewayaccount",
+    }
 )
 PAPERS: Final = frozenset({"clients.storedfile"})  # invoices among them, whichever app wrote them
 PROFESSIONAL_APPS: Final = frozenset({"clients", "meters", "messaging"})

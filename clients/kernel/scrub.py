@@ -20,7 +20,7 @@ SECRET_TEXT: Final = (
     (re.compile(r"\b(Bearer|Basic|Token)\s+[\w\-.~+/=]{6,}", re.IGNORECASE), rf"\1 {HIDDEN}"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), HIDDEN),
     (re.compile(r"(\w+://)[^\s/@:]*:[^\s/@]+@"), rf"\1{HIDDEN}@"),
-    (re.compile(r"(/webhooks(?:/pix)?/)[\w\-%]{6,}"), rf"\1{HIDDEN}"),
+    (re.compile(r"(/webhooks(?:/pix|/chirpstack)?/)[\w\-%]{6,}"), rf"\1{HIDDEN}"),
     (re.compile(r"\?[^\s\"'<>?]*=[^\s\"'<>]*"), "?…"),
     (re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+"), "<e-mail>"),
     (re.compile(r"\+\d{10,15}\b|(?<!\d)55\d{10,11}(?!\d)"), "<phone>"),

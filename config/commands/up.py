@@ -26,6 +26,7 @@ from config.commands.children import (
     worker,
 )
 from config.commands.installation import Installation
+from config.commands.on_demand import start_when_used
 from config.processes import free_port, is_free, spawn, wait_until
 from config.services import ServiceError
 
@@ -137,6 +138,7 @@ def bring_up(
     children.start("scheduler", scheduler())
     for name, simulator_port in simulators.items():
         children.start(name, simulator(name, simulator_port))
+    start_when_used(children)
     print(f"\nPulso is at {address}/admin/\n")
     if sign_ins.exists():
         print(sign_ins.read_text().rstrip() + "\n", flush=True)

@@ -1,5 +1,31 @@
 from __future__ import annotations
 
-from meters.admin import alarm, alarm_rule, home, key, meter, panels, site
+from meters.admin import (
+    alarm,
+    alarm_rule,
+    connection,
+    exception,
+    forwarding,
+    home,
+    key,
+    meter,
+    panels,
+    set_apart,
+    site,
+    validation_rule,
+)
 
-__all__ = ["alarm", "alarm_rule", "home", "key", "meter", "panels", "site"]
+__all__ = [
+    "alarm",
+    "alarm_rule",
+    "connection",
+    "exception",
+    "forwarding",
+    "home",
+    "key",
+    "meter",
+    "panels",
+    "set_apart",
+    "site",
+    "validation_rule",
+]

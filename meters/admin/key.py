@@ -20,7 +20,9 @@ from clients.kernel.chips import chip
 from clients.kernel.forms import BaseDialog
 from clients.kernel.verbs import verb
 from meters.models import DeviceKey, Meter
-from meters.services.keys import create_key, revoke_key, rotate_key
+from meters.services.keys import create_key, revoke_key, rotate_key, set_meters
+
+MOST_NAMED = 50
 
 
 class NewKeyDialog(BaseDialog):
@@ -39,15 +41,37 @@ class NewKeyDialog(BaseDialog):
         field.queryset = Meter.objects.filter(is_active=True)
 
 
+class MetersDialog(BaseDialog):
+    meters = forms.ModelMultipleChoiceField(
+        label=gettext_lazy("Meters it reports"),
+        queryset=Meter.objects.none(),
+        widget=UnfoldAdminSelectMultipleWidget,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: the dialog's own arguments
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["meters"]
+        field.queryset = Meter.objects.filter(is_active=True)
+        key = DeviceKey.objects.filter(public_id=self.object_id).first()
+        field.initial = [meter.pk for meter in key.meters.all()] if key else []
+
+
 @office_page(DeviceKey)
 class DeviceKeyAdmin(TenantAdmin):
     list_display = ("subject", "prefix", "situation", "used")
     search_fields = ("name", "prefix")
     search_help_text = gettext_lazy("Name or beginning of the key")
-    fields = ("name", "prefix", "rate_per_minute", "expires_at", "last_used_at")
-    readonly_fields = ("prefix", "last_used_at", "expires_at")
+    fields = (
+        ("name", "prefix"),
+        "meters_reported",
+        "rate_per_minute",
+        ("time_zone", "epoch_unit"),
+        "stamps_arrival",
+        ("expires_at", "last_used_at"),
+    )
+    readonly_fields = ("prefix", "last_used_at", "expires_at", "meters_reported")
     actions_list = ("create",)
-    actions_detail = ("rotate", "revoke")
+    actions_detail = ("choose_meters", "rotate", "revoke")
     settings_icon = "key"
     settings_text = gettext_lazy("What devices and gateways show to send readings")
     empty_icon = "key"
@@ -74,6 +98,10 @@ class DeviceKeyAdmin(TenantAdmin):
     def used(self, key: DeviceKey) -> str:
         return when.ago(key.last_used_at) if key.last_used_at else _("never")
 
+    @display(description=gettext_lazy("Meters it reports"))
+    def meters_reported(self, key: DeviceKey) -> str:
+        return ", ".join(str(meter) for meter in key.meters.all()[:MOST_NAMED]) or "—"
+
     def told_once(self, request: HttpRequest, secret: str, key: DeviceKey) -> HttpResponse:
         context = {"secret": secret, "key": key, "link": self.page_of(key)}
         return render(request, "meters/key_once.html", context)
@@ -88,6 +116,17 @@ class DeviceKeyAdmin(TenantAdmin):
     def create(self, request: HttpRequest, form: Any) -> HttpResponse:
         made = create_key(form.cleaned_data["name"], form.cleaned_data["meters"])
         return self.told_once(request, made.secret, made.key)
+
+    @verb(
+        gettext_lazy("Meters"),
+        icon="speed",
+        title=gettext_lazy("Which meters does this key report?"),
+        submit=gettext_lazy("Save the meters"),
+        form=MetersDialog,
+    )
+    def choose_meters(self, request: HttpRequest, form: Any, key: DeviceKey) -> str:
+        set_meters(key, form.cleaned_data["meters"])
+        return _("The key reports these meters now.")
 
     @verb(
         gettext_lazy("Replace"),

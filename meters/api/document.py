@@ -16,11 +16,20 @@ READING: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["measured_at"],
     "additionalProperties": False,
+    "description": (
+        "Names that devices use are understood too, with exact conversion: `energy_kwh`, "
+        "`voltage_l1`, `power_total`, OBIS codes such as `1-0:1.8.0`, and "
+        "`{device_id, timestamp, metric, value, extra}`. What could be in two units is refused."
+    ),
     "properties": {
         "measured_at": {
             "type": "string",
             "format": "date-time",
-            "description": "With an offset, like 2026-01-31T23:59:00-03:00.",
+            "description": (
+                "With an offset, like 2026-01-31T23:59:00-03:00; or `unix` (seconds) or `unix_ms` "
+                "instead. Without offset, as a bare number or left out only where the device key "
+                "declares it."
+            ),
         },
         "meter": {
             "type": "string",
@@ -45,7 +54,10 @@ ANSWER: Final[dict[str, Any]] = {
         "accepted": _COUNT,
         "duplicates": {**_COUNT, "description": "The same reading was there."},
         "conflicts": {**_COUNT, "description": "Another reading was there; the first is kept."},
-        "rejected": {**_COUNT, "description": "Set apart, with a code for each."},
+        "rejected": {
+            **_COUNT,
+            "description": "In quarantine for their clock, or not understood; a code for each.",
+        },
         "items": {
             "type": "array",
             "description": "Every item that was not simply accepted, by its place.",
@@ -56,6 +68,8 @@ ANSWER: Final[dict[str, Any]] = {
                     "item": _COUNT,
                     "outcome": {"enum": ["duplicate", "conflict", "rejected"]},
                     "code": {"type": "string"},
+                    "field": {"type": "string", "description": "What was not understood."},
+                    "detail": {"type": "string", "description": "Why, as a sentence."},
                 },
             },
         },
@@ -77,11 +91,20 @@ OPERATION: Final[dict[str, Any]] = {
     "tags": ["ingest"],
     "description": (
         'Readings of the meters of a device key: one, a list, `{"readings": [...]}` or one per '
-        "line; plain or gzip; at most 20,000 readings and 8 MiB. Answered after they are stored. "
+        "line; plain or gzip; at most 20,000 readings and 8 MiB. Answered after they are stored, "
+        "item by item; a body of which nothing is understood is refused. "
         "Sending the same again changes nothing, so after a 503 or no answer send it again. "
         "Served by the edge process."
     ),
     "security": [{"deviceKey": []}],
+    "parameters": [
+        {
+            "name": "strict",
+            "in": "query",
+            "schema": {"enum": ["0", "1"], "type": "string"},
+            "description": "1: one item that is not understood refuses the whole body.",
+        }
+    ],
     "requestBody": {
         "required": True,
         "content": {
@@ -103,7 +126,11 @@ OPERATION: Final[dict[str, Any]] = {
     },
     "responses": {
         "200": {"description": "What became of them.", "content": _json("IngestAnswer")},
+        "400": _refused("Not JSON, or not readings at all. Nothing is stored."),
         "401": _refused("The key is missing, unknown, revoked or expired."),
+        "413": _refused("Too many readings, or too long."),
+        "415": _refused("Neither plain nor gzip."),
+        "422": _refused("Nothing of it is understood. Nothing is stored."),
         "429": _refused("The key has used up its requests for this minute.", "Retry-After"),
         "503": _refused("Not stored, or not known to be. Send again.", "Retry-After"),
     },

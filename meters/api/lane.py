@@ -1,7 +1,8 @@
 """`POST /api/v1/ingest`: the lane for devices, beside Django and without it.
 
 One small ASGI application per process. It reads the body once, checks it with the compiled schema,
-and answers after the commit. Every refusal is `{"code": ..., "detail": ...}` and stores nothing.
+and answers after the commit, item by item. Every refusal of a whole body is `{"code": ...,
+"detail": ...}` and stores nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from django.utils.translation.trans_real import (
 from clients.kernel.errors import DomainError
 from meters.api.aftermath import Aftermath
 from meters.api.joiner import Joiner
+from meters.api.rates import Rates
 from meters.api.senders import Senders
 from meters.errors import (
     BadReadings,
@@ -32,13 +34,15 @@ from meters.errors import (
     UnknownEncoding,
     UnknownKey,
 )
+from meters.services.bodies import Said, read_body, read_quickly
+from meters.services.dialects import Dialect
 from meters.services.ingest import answer, prepare
-from meters.services.samples import parse
 
 logger = logging.getLogger(__name__)
 PATH: Final = "/api/v1/ingest"
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024  # as sent, and again once inflated
 READ_TIMEOUT_S: Final = 20
+MAY_HOLD_UP_BYTES: Final = 16 * 1024
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 _encode: Final = msgspec.json.Encoder().encode
@@ -48,24 +52,27 @@ _GZIP: Final = 31  # zlib's window size for a gzip header
 class Lane:
     """The application. `start` and `stop` follow the server's lifespan."""
 
-    def __init__(self, url: str, *, rate_per_minute: int) -> None:
-        self._senders = Senders(url, rate_per_minute)
-        self._aftermath = Aftermath()
+    def __init__(self, url: str, *, rate_per_minute: int, valkey_url: str = "") -> None:
+        self._rates = Rates(valkey_url)
+        self._senders = Senders(url, rate_per_minute, self._rates)
+        self._aftermath = Aftermath(url)
         self._joiner = Joiner(url, tell=self._aftermath.stored)
 
     async def start(self) -> None:
         self._joiner.start()
         self._aftermath.start()
+        self._rates.start()
 
     async def stop(self) -> None:
         await self._joiner.stop()
         await self._aftermath.stop()
+        await self._rates.stop()
         await self._senders.close()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         try:
-            body = await self._take(scope["method"], headers, receive)
+            body = await self._take(scope, headers, receive)
         except _Gone:
             return
         except DomainError as error:
@@ -78,18 +85,44 @@ class Lane:
         else:
             await _respond(200, body, send)
 
-    async def _take(self, method: str, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+    async def _take(
+        self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes], receive: Receive
+    ) -> bytes:
         """Everything that happens to a request, in order; the bytes of its answer."""
-        if method != "POST":
+        if scope["method"] != "POST":
             raise _NotPost(_("Send readings with POST."))
+        is_strict = _is_strict(scope.get("query_string", b""))
         sender = await self._senders.sender(_secret(headers))
-        samples = parse(_inflated(headers, await _body(headers, receive)))
-        submission = prepare(sender.tenant_id, sender.meters, samples, now=datetime.now(tz=UTC))
+        said = await _understood(_inflated(headers, await _body(headers, receive)), sender.dialect)
+        now = datetime.now(tz=UTC)
+        submission = prepare(sender.tenant_id, sender.meters, said, now=now)
+        submission.refuse_faults(strictly=is_strict)
         self._joiner.start()  # where a server has no lifespan
         outcomes = await self._joiner.store(submission, apart=self._senders.is_doubtful(sender))
         if outcomes is not None:
             self._senders.doubt(sender)
-        return _encode(answer(submission, outcomes))
+        if not submission.faults:
+            return _encode(answer(submission, outcomes))
+        with _language(headers):
+            return _encode(answer(submission, outcomes, _written))
+
+
+async def _understood(body: bytes, dialect: Dialect) -> Said:
+    """What the body says. A long one that needs a look at each item does not hold up the others."""
+    if len(body) < MAY_HOLD_UP_BYTES:
+        return read_body(body, dialect)
+    if (said := read_quickly(body)) is not None:
+        return said
+    return await asyncio.to_thread(read_body, body, dialect)
+
+
+def _is_strict(query: bytes) -> bool:
+    """`?strict=1`: one bad item refuses the whole body. Other parameters have no meaning here."""
+    if query in (b"", b"strict=0"):
+        return False
+    if query == b"strict=1":
+        return True
+    raise BadReadings(_("The only parameter is “strict”, 0 or 1."), code="unknown_parameter")
 
 
 class _Gone(Exception):
@@ -203,8 +236,13 @@ def _in_language(headers: Mapping[bytes, bytes], error: DomainError) -> str:
     if not isinstance(error, BadReadings):
         return str(error)
     with _language(headers):
-        sentence = translation.gettext(error.msgid)
-        return sentence % error.facts if error.facts else sentence
+        return _written(error)
+
+
+def _written(error: BadReadings) -> str:
+    """The sentence in the language that is active."""
+    sentence = translation.gettext(error.msgid)
+    return sentence % error.facts if error.facts else sentence
 
 
 def _language(headers: Mapping[bytes, bytes]) -> translation.override:

@@ -7,40 +7,35 @@ import hashlib
 import time
 from dataclasses import dataclass, field
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import psycopg
 from django.utils.translation import gettext_noop as _
 from psycopg import AsyncConnection
 
-from meters.errors import StorageUnavailable, TooMany, UnknownKey
+from meters.api.rates import Rates
+from meters.errors import StorageUnavailable, UnknownKey
+from meters.services.dialects import PLAIN, Dialect
 
 KNOWN_FOR_S: Final = 1.0  # a revoked key stops within two
 MOST_KNOWN: Final = 50_000
-MINUTE_S: Final = 60
 DOUBT_S: Final = 60.0
 LOOK_UP: Final = (
-    "SELECT hash, key_id, tenant_id, rate_per_minute, meters FROM meters_senders(%s::bytea[])"
+    "SELECT hash, key_id, tenant_id, rate_per_minute, meters, time_zone, epoch_unit, "
+    "stamps_arrival FROM meters_senders(%s::bytea[])"
 )
 
 
 @dataclass(slots=True)
 class Sender:
-    """A device key that may send, the meters it may speak for, and how busy it has been."""
+    """A device key that may send, the meters it may speak for, and how it says times."""
 
     key_id: int
     tenant_id: int
     rate_per_minute: int | None
     meters: dict[str, int]
     known_until: float
-
-
-@dataclass(slots=True)
-class _Habits:
-    """What the process remembers of a key between look-ups."""
-
-    minute: int = 0
-    requests: int = 0
-    doubtful_until: float = 0.0
+    dialect: Dialect = PLAIN
 
 
 @dataclass
@@ -49,9 +44,10 @@ class Senders:
 
     url: str
     default_rate: int
+    rates: Rates = field(default_factory=Rates)
     _known: dict[bytes, Sender | None] = field(default_factory=dict)
     _unknown_until: dict[bytes, float] = field(default_factory=dict)
-    _habits: dict[int, _Habits] = field(default_factory=dict)
+    _doubtful_until: dict[int, float] = field(default_factory=dict)
     _wanted: dict[bytes, asyncio.Future[Sender | None]] = field(default_factory=dict)
     _looking: asyncio.Task[None] | None = None
     _connection: AsyncConnection | None = None
@@ -64,35 +60,19 @@ class Senders:
             sender = await self._find(digest)
         if sender is None:
             raise UnknownKey(_("This device key is not known, was revoked or has expired."))
-        self._count(sender)
+        self.rates.count(sender.key_id, sender.rate_per_minute or self.default_rate)
         return sender
 
     def doubt(self, sender: Sender) -> None:
         """Remember that this key sends again what is stored, so that nobody shares its COPY."""
-        self._habit(sender).doubtful_until = time.monotonic() + DOUBT_S
+        self._doubtful_until[sender.key_id] = time.monotonic() + DOUBT_S
 
     def is_doubtful(self, sender: Sender) -> bool:
-        return self._habit(sender).doubtful_until > time.monotonic()
+        return self._doubtful_until.get(sender.key_id, 0.0) > time.monotonic()
 
     async def close(self) -> None:
         if self._connection is not None:
             await self._connection.close()
-
-    def _habit(self, sender: Sender) -> _Habits:
-        return self._habits.setdefault(sender.key_id, _Habits())
-
-    def _count(self, sender: Sender) -> None:
-        habit, second = self._habit(sender), int(time.time())
-        if habit.minute != second // MINUTE_S:
-            habit.minute, habit.requests = second // MINUTE_S, 0
-        habit.requests += 1
-        limit = sender.rate_per_minute or self.default_rate
-        if habit.requests > limit:
-            raise TooMany(
-                _("This key may send %(limit)s requests a minute."),
-                limit=limit,
-                retry_after_s=MINUTE_S - second % MINUTE_S,
-            )
 
     async def _find(self, digest: bytes) -> Sender | None:
         if self._unknown_until.get(digest, 0.0) > time.monotonic():
@@ -124,7 +104,7 @@ class Senders:
                 future.set_result(found.get(digest))
 
     def _remember(self, digest: bytes, sender: Sender | None) -> None:
-        for memory in (self._known, self._unknown_until, self._habits):
+        for memory in (self._known, self._unknown_until, self._doubtful_until):
             if len(memory) > MOST_KNOWN:
                 memory.clear()
         if sender is None:
@@ -139,11 +119,19 @@ class Senders:
             self._connection = await AsyncConnection.connect(self.url, autocommit=True)
         cursor = await self._connection.execute(LOOK_UP, [digests], binary=True)
         return {
-            bytes(digest): Sender(key_id, tenant_id, rate, meters, asked + KNOWN_FOR_S)
-            for digest, key_id, tenant_id, rate, meters in await cursor.fetchall()
+            bytes(digest): Sender(
+                key_id, tenant_id, rate, meters, asked + KNOWN_FOR_S, _dialect(*declared)
+            )
+            for digest, key_id, tenant_id, rate, meters, *declared in await cursor.fetchall()
         }
 
     async def _forget_connection(self) -> None:
         if self._connection is not None:
             connection, self._connection = self._connection, None
             await connection.close()
+
+
+def _dialect(time_zone: str, epoch_unit: str, stamps_arrival: bool) -> Dialect:
+    if not (time_zone or epoch_unit or stamps_arrival):
+        return PLAIN
+    return Dialect(ZoneInfo(time_zone) if time_zone else None, epoch_unit, stamps_arrival)

@@ -3,14 +3,26 @@ from __future__ import annotations
 from django.urls import include, path
 
 from clients.kernel.api import Router
-from meters.api import alarms, views
+from meters.api import alarms, chirpstack, connections, forwarding, set_apart, validation, views
+from meters.api.clock import TimeView
 
 router = Router()
 router.register("sites", views.SiteViewSet, basename="site")
 router.register("metering-points", views.MeteringPointViewSet, basename="metering-point")
 router.register("meters", views.MeterViewSet, basename="meter")
 router.register("device-keys", views.DeviceKeyViewSet, basename="device-key")
+router.register("connections", connections.ConnectionViewSet, basename="connection")
+router.register("forwarders", forwarding.ForwarderViewSet, basename="forwarder")
+router.register("quarantine", set_apart.QuarantineViewSet, basename="quarantine")
+router.register("conflicts", set_apart.ConflictViewSet, basename="conflict")
 router.register("alarm-rules", alarms.AlarmRuleViewSet, basename="alarm-rule")
 router.register("alarm-events", alarms.AlarmEventViewSet, basename="alarm-event")
+router.register("meter-exceptions", validation.MeterExceptionViewSet, basename="meter-exception")
+router.register("validation-rules", validation.ValidationRuleViewSet, basename="validation-rule")
 
-urlpatterns = [path("", include(router.urls))]
+urlpatterns = [
+    path("", include(router.urls)),
+    path("time", TimeView.as_view(), name="time"),
+    path("cron/poll", connections.cron_poll, name="cron_poll"),
+    path("webhooks/chirpstack/<str:token>", chirpstack.chirpstack, name="chirpstack"),
+]

@@ -39,6 +39,7 @@ from meters.services.installations import exchange_meter, install_meter
 from meters.services.keys import create_key, revoke_key, rotate_key, set_meters
 
 CREATED: Final = 201
+DECLARED: Final = ("rate_per_minute", "time_zone", "epoch_unit", "stamps_arrival")
 PERIOD: Final = [
     OpenApiParameter("start", str, required=True, description="An instant with its offset (in)."),
     OpenApiParameter("end", str, required=True, description="An instant with its offset (out)."),
@@ -205,7 +206,8 @@ class DeviceKeyViewSet(CreateRow, ChangeRow, TenantViewSet):
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Make a key for these meters. `secret` is shown this once."""
         said = told(DeviceKeySerializer, request)
-        made = create_key(said["name"], said["meters"], rate_per_minute=said.get("rate_per_minute"))
+        declared = {name: said[name] for name in DECLARED if name in said}
+        made = create_key(said["name"], said["meters"], **declared)
         return Response(NewKeySerializer(made).data, status=CREATED)
 
     def perform_update(self, serializer: Any) -> None:

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('clients', '0002_grant_tables_of_packages'),
-        ('meters', '0004_validate_registers'),
+        ('meters', '0005_widen_ingest'),
     ]
 
     operations = [

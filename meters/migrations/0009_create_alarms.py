@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('clients', '0002_grant_tables_of_packages'),
-        ('meters', '0006_create_connections'),
+        ('meters', '0008_create_validation'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

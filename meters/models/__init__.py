@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from meters.models.alarm_event import AlarmEvent, AlarmProgress, AlarmState, ClearReason, Phase
 from meters.models.alarm_rule import AlarmKind, AlarmRule, Audience, Operator, Scope, Severity
+from meters.models.broker import BrokerState, MqttBroker
 from meters.models.change import Change
+from meters.models.clock import MeterClock
 from meters.models.connection import (
     Connection,
     ConnectionDriver,
@@ -10,22 +12,30 @@ from meters.models.connection import (
     Parity,
     Transport,
 )
-from meters.models.device_key import DeviceKey, DeviceKeyMeter
+from meters.models.device_key import DeviceKey, DeviceKeyMeter, EpochUnit
 from meters.models.disregarded import Disregarded
 from meters.models.estimate import Edit, EditKind, Estimate, Method
+from meters.models.forwarder import ForwardBatch, ForwardedMeter, Forwarder
+from meters.models.history_gap import HistoryGap
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
-from meters.models.reading import Conflict, Quarantine, QuarantineReason, Reading, Touched
+from meters.models.meter_exception import UNDECIDED, ExceptionState, MeterException, Resolution
+from meters.models.reading import Conflict, Handling, Quarantine, QuarantineReason, Reading, Touched
 from meters.models.register_event import EventKind, EventState, RegisterEvent
 from meters.models.site import MeteringPoint, MeterKind, Site
+from meters.models.uplink import Uplink
+from meters.models.validation_rule import SEVERITIES, RuleCode, Severity, ValidationRule
 
 __all__ = [
+    "SEVERITIES",
+    "UNDECIDED",
     "AlarmEvent",
     "AlarmKind",
     "AlarmProgress",
     "AlarmRule",
     "AlarmState",
     "Audience",
+    "BrokerState",
     "Change",
     "ClearReason",
     "Conflict",
@@ -38,15 +48,25 @@ __all__ = [
     "Disregarded",
     "Edit",
     "EditKind",
+    "EpochUnit",
     "Estimate",
     "EventKind",
     "EventState",
+    "ExceptionState",
+    "ForwardBatch",
+    "ForwardedMeter",
+    "Forwarder",
+    "Handling",
+    "HistoryGap",
     "Installation",
     "Interval",
     "Meter",
+    "MeterClock",
+    "MeterException",
     "MeterKind",
     "MeteringPoint",
     "Method",
+    "MqttBroker",
     "Operator",
     "Parity",
     "Phase",
@@ -55,10 +75,14 @@ __all__ = [
     "QuarantineReason",
     "Reading",
     "RegisterEvent",
+    "Resolution",
     "Rule",
+    "RuleCode",
     "Scope",
     "Severity",
     "Site",
     "Touched",
     "Transport",
+    "Uplink",
+    "ValidationRule",
 ]

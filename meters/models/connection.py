@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
@@ -14,8 +16,12 @@ from clients.kernel.constraints import one_of
 from clients.kernel.fields import EncryptedTextField
 from clients.kernel.keys import PublicIdModel
 from clients.kernel.tenancy import TenantForeignKey, TenantModel
+from meters.drivers.base import BadTarget, Target
+from meters.drivers.modbus import profile_of
 from meters.models.meter import Meter
 
+LONGEST_OPTIONS: Final = 20_000
+LAST_UNIT: Final = 247
 LONGEST_WAIT_S: Final = 86_400
 
 
@@ -176,9 +182,48 @@ class Connection(TenantModel, PublicIdModel):
         port = "" if self.transport == Transport.SERIAL or not self.host else f":{self.port}"
         return f"{place}{port}" or self.address
 
+    def clean(self) -> None:
+        """What the driver needs, told before anybody asks in vain."""
+        wrong: dict[str, Any] = {}
+        if not isinstance(self.options, dict) or len(json.dumps(self.options)) > LONGEST_OPTIONS:
+            wrong["options"] = _("Write the options as a JSON object.")
+        if not _is_object(self.secrets):
+            wrong["secrets"] = _("Write the secrets as a JSON object.")
+        if self.driver == ConnectionDriver.MODBUS and not wrong:
+            wrong |= self._wrong_for_modbus()
+        if wrong:
+            raise ValidationError(wrong)
+
+    def _wrong_for_modbus(self) -> dict[str, Any]:
+        wrong: dict[str, Any] = {}
+        is_serial = self.transport == Transport.SERIAL
+        if is_serial and not self.serial_path:
+            wrong["serial_path"] = _("A serial line needs its port, such as /dev/ttyUSB0.")
+        if not is_serial and not self.host:
+            wrong["host"] = _("Type the address of the device or of its gateway.")
+        if self.transport != Transport.TCP and not 1 <= self.unit_id <= LAST_UNIT:
+            wrong["unit_id"] = _("On a bus, units are numbered from 1 to 247.")
+        try:
+            profile_of(Target(profile=self.profile, options=self.options))
+        except BadTarget as error:
+            if error.error_code == "no_profile":
+                wrong["profile"] = _("There is no such profile.")
+            else:
+                wrong["options"] = _("The registers cannot be understood: %(why)s.") % {
+                    "why": error
+                }
+        return wrong
+
     def save(self, *args: Any, **options: Any) -> None:
         """Also says anew which bus this is."""
         self.bus = self.where.lower()
         if (fields := options.get("update_fields")) is not None:
             options["update_fields"] = {*fields, "bus"}
         super().save(*args, **options)
+
+
+def _is_object(text: str | None) -> bool:
+    try:
+        return not text or isinstance(json.loads(text), dict)
+    except ValueError:
+        return False

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from clients.kernel.constraints import one_of
+from clients.kernel.keys import PublicIdModel
 from clients.kernel.tenancy import TenantForeignKey, TenantManager, TenantModel
 from meters.models.meter import Meter
 from meters.models.quantities import QUANTITIES
@@ -54,46 +56,80 @@ for _quantity in QUANTITIES:
 
 
 class QuarantineReason(models.TextChoices):
+    CLOCK_UNSET = "clock_unset", _("Clock was never set")
     TOO_OLD = "too_old", _("More than five years old")
     IN_FUTURE = "in_future", _("From the future")
+    AMBIGUOUS_TIME = "ambiguous_time", _("Local time that happened twice")
+    MISSING_TIME = "no_such_time", _("Local time that never happened")
 
 
-class Quarantine(TenantModel):
-    """A reading whose clock cannot be right. Kept for a person to look at; never billed."""
+class Handling(models.TextChoices):
+    WAITING = "waiting", _("Waiting")
+    RELEASED = "released", _("Stored with another time")
+    DISCARDED = "discarded", _("Discarded")
+    ACKNOWLEDGED = "acknowledged", _("Seen")
 
+
+class SetApart(TenantModel, PublicIdModel):
+    """What a device said that could not simply be stored, and what a person decided about it."""
+
+    public_id = models.UUIDField(db_default=RandomUUID(), unique=True, editable=False)
     meter = TenantForeignKey(Meter, models.CASCADE, related_name="+")
     measured_at = models.DateTimeField(_("measured at"))
     received_at = models.DateTimeField(_("received at"), db_default=Now())
-    reason = models.CharField(_("reason"), max_length=12, choices=QuarantineReason)
-    reading = models.JSONField()
+    reading = models.JSONField(_("what was said"))
+    digest = models.CharField(max_length=32, db_default="", editable=False)
+    status = models.CharField(
+        _("situation"), max_length=12, choices=Handling, db_default=Handling.WAITING
+    )
+    handled_at = models.DateTimeField(_("decided"), null=True, blank=True, editable=False)
+    handled_by = models.CharField(_("decided by"), max_length=120, db_default="", editable=False)
+    note = models.CharField(_("note"), max_length=300, db_default="", blank=True)
 
     class Meta(TenantModel.Meta):
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.meter} {self.measured_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Quarantine(SetApart):
+    """A reading whose clock cannot be right. Kept for a person to look at; never billed."""
+
+    reason = models.CharField(_("reason"), max_length=16, choices=QuarantineReason)
+    stored_as = models.DateTimeField(_("stored as of"), null=True, blank=True, editable=False)
+
+    class Meta(SetApart.Meta):
         verbose_name = _("quarantined reading")
         verbose_name_plural = _("quarantined readings")
+        ordering = ["-received_at", "-id"]
         constraints = [
             one_of("reason", QuarantineReason),
+            one_of("status", Handling),
             models.UniqueConstraint(
-                fields=["tenant", "meter", "measured_at"], name="meters_quarantine_once"
+                fields=["tenant", "meter", "measured_at", "digest"], name="meters_quarantine_once"
             ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "-received_at"], name="meters_quarantine_by_arrival")
         ]
 
 
-class Conflict(TenantModel):
+class Conflict(SetApart):
     """A second, different reading of the same meter and instant. The first one was kept."""
 
-    meter = TenantForeignKey(Meter, models.CASCADE, related_name="+")
-    measured_at = models.DateTimeField(_("measured at"))
-    received_at = models.DateTimeField(_("received at"), db_default=Now())
-    reading = models.JSONField()
-    digest = models.CharField(max_length=32)
-
-    class Meta(TenantModel.Meta):
+    class Meta(SetApart.Meta):
         verbose_name = _("conflicting reading")
         verbose_name_plural = _("conflicting readings")
+        ordering = ["-received_at", "-id"]
         constraints = [
+            one_of("status", Handling),
             models.UniqueConstraint(
                 fields=["tenant", "meter", "measured_at", "digest"], name="meters_conflict_once"
-            )
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "-received_at"], name="meters_conflict_by_arrival")
         ]
 
 

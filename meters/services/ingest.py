@@ -2,17 +2,18 @@
 
 A submission is what one sender said, checked and encoded. Storing it is a COPY per month and one
 `Touched` row per meter and quarter-hour, in one transaction. When a row is already there the
-database function `meters_store_or_report` stores what is new and says of every other item whether
-it is a duplicate (same values) or a conflict (the first is kept). So the same submission may be
-sent any number of times.
+database function `meters_store_or_report` stores what is new, be it a reading or a quantity that
+its instant had not said yet, and says of every other item whether it is a duplicate (same values)
+or a conflict (the first is kept). So the same submission may be sent any number of times.
 """
 
 from __future__ import annotations
 
 import array
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -20,9 +21,10 @@ import psycopg
 from django.db import connections, transaction
 from django.utils.translation import gettext_noop as _
 
-from meters.errors import StorageUnavailable, Unprocessable
+from meters.errors import BadReadings, StorageUnavailable, Unprocessable
 from meters.events import readings_stored
 from meters.models.quantities import QUANTITIES
+from meters.services.bodies import Said
 from meters.services.copying import (
     Encoded,
     copy_readings,
@@ -34,6 +36,8 @@ from meters.services.samples import EPOCH, MICROSECOND, Samples
 
 OLDEST: Final = timedelta(days=5 * 365 + 1)
 NEWEST: Final = timedelta(hours=1)
+# Clocks that were never set begin in 1970 (Unix), 1980 (GPS, FAT) or 2000 (most clock chips).
+CLOCKS_BEGIN: Final = datetime(2001, 1, 1, tzinfo=UTC)
 INGEST: Final = "ingest"
 REPORT_ROWS: Final = 5_000
 MAKE_PARTITION: Final = "SELECT meters_make_partition(%s)"
@@ -45,14 +49,18 @@ INSERT_TOUCHED: Final = (
     "FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS t (tenant_id, meter_id, quarter)"
 )
 _INSTANT_NAMES: Final = frozenset(q.name for q in QUANTITIES if q.kind == "instant")
+_UNSET_US: Final = (CLOCKS_BEGIN - EPOCH) // MICROSECOND
 
 
 class ItemOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of an item that was not simply accepted."""
+    """What became of an item that was not simply accepted. A `rejected` one that could be read is
+    in quarantine; one that could not be has the `field` and a sentence in `detail`."""
 
     item: int
     outcome: str
     code: str = ""
+    field: str = ""
+    detail: str = ""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -67,7 +75,11 @@ class Answer(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One sender's readings, ready to store. `kept` are the places in what was sent."""
+    """One sender's readings, ready to store. `kept` are the places in what was sent.
+
+    `refused` items wait in quarantine, `faults` were not understood, `alike` are part of the
+    reading of an earlier item.
+    """
 
     tenant_id: int
     meter_ids: Sequence[int]
@@ -76,38 +88,87 @@ class Submission:
     encoded: Encoded
     refused: dict[int, str] = field(default_factory=dict)
     quarantine: list[dict[str, Any]] = field(default_factory=list)
+    faults: dict[int, BadReadings] = field(default_factory=dict)
+    alike: dict[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.kept)
 
+    def refuse_faults(self, *, strictly: bool) -> None:
+        """Raise the first fault when nothing was understood, or `strictly` when there is one."""
+        if self.faults and (strictly or not (self.kept or self.refused)):
+            raise self.faults[min(self.faults)]
 
-def prepare(
-    tenant_id: int, meters: Mapping[str, int], samples: Samples, *, now: datetime
-) -> Submission:
-    """Match the readings with the sender's meters and set impossible times apart.
 
-    Raises Unprocessable for a meter that is not the sender's; nothing is stored then.
-    """
+def prepare(tenant_id: int, meters: Mapping[str, int], said: Said, *, now: datetime) -> Submission:
+    """Match the readings with the sender's meters and set impossible times apart."""
+    samples, faults = said.samples, dict(said.faults)
     meter_ids = _meter_ids(meters, samples.meters)
+    if None in meter_ids:
+        known = [row for row, meter_id in enumerate(meter_ids) if meter_id is not None]
+        for row, meter_id in enumerate(meter_ids):
+            if meter_id is None:
+                _refuse_meter(said, row, samples.meters[row], faults)
+        said = _only(said, known, faults)
+        samples, meter_ids = said.samples, [meter_ids[row] for row in known]
+    ids: Any = meter_ids  # none of them is None any more
     oldest, newest = (now - OLDEST - EPOCH) // MICROSECOND, (now + NEWEST - EPOCH) // MICROSECOND
     instants = samples.instants_us
-    if min(instants) >= oldest and max(instants) <= newest:
-        encoded = encode(tenant_id, meter_ids, samples)
-        return Submission(tenant_id, meter_ids, samples, range(len(samples)), encoded)
-    kept = [item for item, at in enumerate(instants) if oldest <= at <= newest]
-    refused = {
-        item: "too_old" if at < oldest else "in_future"
-        for item, at in enumerate(instants)
-        if not oldest <= at <= newest
+    if not instants:
+        return Submission(tenant_id, ids, samples, [], Encoded(), faults=faults)
+    if min(instants) >= oldest and max(instants) <= newest and not said.doubts:
+        encoded = encode(tenant_id, ids, samples)
+        return Submission(
+            tenant_id, ids, samples, said.items, encoded, faults=faults, alike=said.alike
+        )
+    reasons = {
+        row: reason
+        for row, at in enumerate(instants)
+        if (reason := _doubt(said, row, at, oldest, newest))
     }
-    strange = as_rows(tenant_id, [meter_ids[item] for item in refused], samples.only(list(refused)))
+    strange = as_rows(tenant_id, [ids[row] for row in reasons], samples.only(list(reasons)))
     quarantine = [
-        row | {"reason": reason} for row, reason in zip(strange, refused.values(), strict=True)
+        row | {"reason": reason} for row, reason in zip(strange, reasons.values(), strict=True)
     ]
-    possible = samples.only(kept)
-    ids = [meter_ids[item] for item in kept]
-    encoded = encode(tenant_id, ids, possible) if kept else Encoded()
-    return Submission(tenant_id, ids, possible, kept, encoded, refused, quarantine)
+    refused = {said.items[row]: reason for row, reason in reasons.items()}
+    refused |= {item: refused[of] for item, of in said.alike.items() if of in refused}
+    kept = [row for row in range(len(instants)) if row not in reasons]
+    possible, kept_ids = samples.only(kept), [ids[row] for row in kept]
+    return Submission(
+        tenant_id,
+        kept_ids,
+        possible,
+        [said.items[row] for row in kept],
+        encode(tenant_id, kept_ids, possible) if kept else Encoded(),
+        refused,
+        quarantine,
+        faults,
+        {item: of for item, of in said.alike.items() if of not in refused},
+    )
+
+
+def _doubt(said: Said, row: int, at: int, oldest: int, newest: int) -> str:
+    if at < _UNSET_US:
+        return "clock_unset"
+    if at < oldest:
+        return "too_old"
+    return "in_future" if at > newest else said.doubts.get(row, "")
+
+
+def _refuse_meter(said: Said, row: int, name: str | None, faults: dict[int, BadReadings]) -> None:
+    item = said.items[row]
+    for number in (item, *(other for other, of in said.alike.items() if of == item)):
+        faults[number] = _unknown_meter(number, name)
+
+
+def _only(said: Said, rows: Sequence[int], faults: Mapping[int, BadReadings]) -> Said:
+    """What was said in these rows alone."""
+    return Said(
+        said.samples.only(rows),
+        [said.items[row] for row in rows],
+        alike={item: of for item, of in said.alike.items() if item not in faults},
+        doubts={place: said.doubts[row] for place, row in enumerate(rows) if row in said.doubts},
+    )
 
 
 def store_readings(
@@ -117,9 +178,11 @@ def store_readings(
 
     `meters` maps the names used in the samples (serial, public id) to meters of this tenant. It
     commits on its own, through the ingest role: a caller's rollback does not take readings back.
-    Raises Unprocessable (nothing stored) and StorageUnavailable (send again).
+    Raises Unprocessable (a meter is not among them; nothing stored) and StorageUnavailable (send
+    again).
     """
-    submission = prepare(tenant_id, meters, samples, now=now)
+    submission = prepare(tenant_id, meters, Said.of(samples), now=now)
+    submission.refuse_faults(strictly=True)
     try:
         outcomes = _store(submission)
     except psycopg.OperationalError as error:
@@ -129,23 +192,41 @@ def store_readings(
     return answer(submission, outcomes)
 
 
-def answer(submission: Submission, outcomes: Sequence[str] | None) -> Answer:
-    """Count the outcomes of a submission; None says that every row was new."""
-    listed = [ItemOutcome(item, "rejected", reason) for item, reason in submission.refused.items()]
+def answer(
+    submission: Submission,
+    outcomes: Sequence[str] | None,
+    write: Callable[[BadReadings], str] = str,
+) -> Answer:
+    """Count the outcomes of a submission; None says that every row was new. `write` gives a
+    fault's sentence in the sender's language."""
+    said = submission
+    listed = [ItemOutcome(item, "rejected", reason) for item, reason in said.refused.items()]
+    listed += [
+        ItemOutcome(
+            item,
+            "rejected",
+            fault.error_code,
+            str(fault.facts.get("field", "")),
+            write(fault),
+        )
+        for item, fault in said.faults.items()
+    ]
+    rejected = len(said.refused) + len(said.faults)
     if outcomes is None:
         listed.sort(key=lambda outcome: outcome.item)
-        return Answer(len(submission), rejected=len(submission.refused), items=listed)
-    listed += [
-        ItemOutcome(item, outcome)
-        for item, outcome in zip(submission.kept, outcomes, strict=True)
-        if outcome != "accepted"
-    ]
+        return Answer(len(said) + len(said.alike), rejected=rejected, items=listed)
+    became = list(zip(said.kept, outcomes, strict=True))
+    if said.alike:
+        of_item = dict(became)
+        became += [(item, of_item[of]) for item, of in said.alike.items()]
+    counted = Counter(outcome for _item, outcome in became)
+    listed += [ItemOutcome(item, outcome) for item, outcome in became if outcome != "accepted"]
     listed.sort(key=lambda outcome: outcome.item)
     return Answer(
-        accepted=outcomes.count("accepted"),
-        duplicates=outcomes.count("duplicate"),
-        conflicts=outcomes.count("conflict"),
-        rejected=len(submission.refused),
+        accepted=counted["accepted"],
+        duplicates=counted["duplicate"],
+        conflicts=counted["conflict"],
+        rejected=rejected,
         items=listed,
     )
 
@@ -184,19 +265,13 @@ def _as_real(column: Sequence[float | None]) -> list[float | None]:
     return [None if said is None else kept for said, kept in zip(column, real, strict=True)]
 
 
-def _meter_ids(meters: Mapping[str, int], names: Sequence[str | None]) -> list[int]:
+def _meter_ids(meters: Mapping[str, int], names: Sequence[str | None]) -> Sequence[int | None]:
+    """The meter of each name; None where it is not the sender's."""
     try:
         return [meters[name] for name in names]  # type: ignore[index]  # None is caught below
     except KeyError:
-        pass
-    only = next(iter(set(meters.values()))) if len(set(meters.values())) == 1 else None
-    ids = []
-    for item, name in enumerate(names):
-        meter_id = only if name is None else meters.get(name)
-        if meter_id is None:
-            raise _unknown_meter(item, name)
-        ids.append(meter_id)
-    return ids
+        only = next(iter(meters.values())) if len(set(meters.values())) == 1 else None
+        return [only if name is None else meters.get(name) for name in names]
 
 
 def _unknown_meter(item: int, name: str | None) -> Unprocessable:
@@ -205,12 +280,14 @@ def _unknown_meter(item: int, name: str | None) -> Unprocessable:
             _("Item %(item)s: say which “meter”; this key reports more than one, or none."),
             code="meter_missing",
             item=item,
+            field="meter",
         )
     return Unprocessable(
         _("Item %(item)s: this key does not report a meter called “%(name)s”."),
         code="unknown_meter",
         item=item,
-        name=name,
+        field="meter",
+        name=name[:64],
     )
 
 

@@ -28,8 +28,19 @@ class NewKey:
     secret: str
 
 
-def create_key(name: str, meters: Sequence[Meter], *, rate_per_minute: int | None = None) -> NewKey:
-    """A key for a device, or for a gateway that reports several meters."""
+def create_key(
+    name: str,
+    meters: Sequence[Meter],
+    *,
+    rate_per_minute: int | None = None,
+    time_zone: str = "",
+    epoch_unit: str = "",
+    stamps_arrival: bool = False,
+) -> NewKey:
+    """A key for a device, or for a gateway that reports several meters.
+
+    `time_zone`, `epoch_unit` and `stamps_arrival` declare how it says times (see DeviceKey).
+    """
     secret = MARK + secrets.token_urlsafe(32)
     key = DeviceKey.objects.create(
         tenant_id=current_tenant_id(),
@@ -37,6 +48,9 @@ def create_key(name: str, meters: Sequence[Meter], *, rate_per_minute: int | Non
         prefix=secret[:SHOWN],
         secret_sha256=hashlib.sha256(secret.encode()).digest(),
         rate_per_minute=rate_per_minute,
+        time_zone=time_zone,
+        epoch_unit=epoch_unit,
+        stamps_arrival=stamps_arrival,
     )
     set_meters(key, meters)
     return NewKey(key, secret)
@@ -62,7 +76,14 @@ def rotate_key(key: DeviceKey, *, now: datetime, overlap: timedelta = OVERLAP) -
         key.expires_at = ends
         key.save(update_fields=["expires_at"])
     links = DeviceKeyMeter.objects.filter(device_key=key).select_related("meter")
-    return create_key(key.name, [link.meter for link in links], rate_per_minute=key.rate_per_minute)
+    return create_key(
+        key.name,
+        [link.meter for link in links],
+        rate_per_minute=key.rate_per_minute,
+        time_zone=key.time_zone,
+        epoch_unit=key.epoch_unit,
+        stamps_arrival=key.stamps_arrival,
+    )
 
 
 def revoke_key(key: DeviceKey, *, now: datetime) -> None:

@@ -1,8 +1,8 @@
 """From bytes to checked columns: what a request to the ingest lane says, or why it says nothing.
 
 A body is one reading, a list, `{"readings": [...]}` or NDJSON. It is decoded once by a compiled
-schema and kept by column, which is what the binary COPY wants. Either all of it is understood, or
-`BadReadings` says which item and field was not, and nothing is stored.
+schema and kept by column, which is what the binary COPY wants. Here either all of it is in our own
+words, or `BadReadings` says which item and field is not; `bodies` then looks at each item.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ _Envelope: Final = _schema("_Envelope", [("readings", _ROWS)])
 _one: Final = msgspec.json.Decoder(Sample)
 _many: Final = msgspec.json.Decoder(_ROWS)
 _envelope: Final = msgspec.json.Decoder(_Envelope)
-_OPENS_ENVELOPE: Final = re.compile(rb'\s*\{\s*"readings"\s*:')
+OPENS_ENVELOPE: Final = re.compile(rb'\s*\{\s*"readings"\s*:')
 _FIRST_OBJECT: Final = re.compile(rb'\s*(\{\s*"readings"\s*:)?\s*\[\s*\{([^{}]*)\}')
 _NAME: Final = re.compile(rb'"(\w+)"\s*:')
-_WORTH_A_SHAPE: Final = 2_048  # bytes; below, the general way is quicker
+WORTH_A_SHAPE: Final = 2_048  # bytes; below, the general way is quicker
 _FIRST_VALUE: Final = 2  # after measured_at and meter
 COLUMNS: Final = (*NAMES, "extra")
 
@@ -108,13 +108,13 @@ class Samples:
 
 
 def parse(body: bytes) -> Samples:
-    """The readings in a request's body. Raises BadReadings."""
-    if len(body) >= _WORTH_A_SHAPE and (samples := _uniform(body)) is not None:
+    """The readings in a body that is wholly in our own words. Raises BadReadings."""
+    if len(body) >= WORTH_A_SHAPE and (samples := uniform(body)) is not None:
         return samples
     try:
         found, is_wrapped = _decode(body)
     except msgspec.ValidationError as error:
-        raise _explained(str(error)) from error
+        raise explained(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadReadings(_("The body is not JSON: %(why)s."), why=str(error)) from error
     except RecursionError as error:
@@ -123,7 +123,7 @@ def parse(body: bytes) -> Samples:
         raise Unprocessable(_("The body holds no reading."), code="empty")
     if len(found) > MAX_READINGS:
         raise TooLarge(_("At most %(limit)s readings fit in a request."), limit=MAX_READINGS)
-    samples, spoken = _by_row(found)
+    samples, spoken = by_row(found)
     _refuse_repeated_names(body, spoken + is_wrapped)
     return samples
 
@@ -133,8 +133,8 @@ def samples_of(rows: Iterable[dict[str, Any]]) -> Samples:
     try:
         found = msgspec.convert(list(rows), _ROWS)
     except msgspec.ValidationError as error:
-        raise _explained(str(error)) from error
-    return _by_row(found)[0]
+        raise explained(str(error)) from error
+    return by_row(found)[0]
 
 
 # Devices send the same fields in every row. A schema of exactly those, all required, is decoded
@@ -169,7 +169,7 @@ def _shape(names: tuple[bytes, ...], is_wrapped: bool) -> _Shape | None:
     return _Shape(msgspec.json.Decoder(wanted).decode, row_of, spoken, has_meter)
 
 
-def _uniform(body: bytes) -> Samples | None:
+def uniform(body: bytes) -> Samples | None:
     """The readings, when all rows say the same fields and nothing is wrong; None otherwise."""
     if (first := _FIRST_OBJECT.match(body)) is None:
         return None
@@ -198,19 +198,19 @@ def _decode(body: bytes) -> tuple[list[Any], bool]:
     start = body.lstrip()[:1]
     if start == b"[":
         return _many.decode(body), False
-    if _OPENS_ENVELOPE.match(body):
+    if OPENS_ENVELOPE.match(body):
         return _envelope.decode(body).readings, True
-    if body.count(b"\n", 0, -1) and _is_lines(body):
+    if body.count(b"\n", 0, -1) and is_lines(body):
         return _one.decode_lines(body), False
     return [_one.decode(body)], False
 
 
-def _is_lines(body: bytes) -> bool:
+def is_lines(body: bytes) -> bool:
     """Whether the first line is a whole object: NDJSON, and not one reading on many lines."""
     return body.lstrip().split(b"\n", 1)[0].rstrip().endswith(b"}")
 
 
-def _by_row(found: list[Any]) -> tuple[Samples, int]:
+def by_row(found: list[Any]) -> tuple[Samples, int]:
     """The rows, and how many quotation marks plain JSON needs to say them."""
     rows = list(map(msgspec.structs.astuple, found))
     columns = list(zip(*rows, strict=True))
@@ -266,7 +266,7 @@ def _refuse_repeated_names(body: bytes, words: int) -> None:
     if body.count(b'"') == 2 * words:
         return
     try:
-        for part in body.splitlines() if _is_lines(body) else [body]:
+        for part in body.splitlines() if is_lines(body) else [body]:
             json.loads(part or b"null", object_pairs_hook=_once)
     except RecursionError as error:
         raise BadReadings(_("The body is nested too deeply.")) from error
@@ -292,7 +292,7 @@ _MISSING = re.compile(r"^Object missing required field `(.*)`$")
 _TYPE = re.compile(r"^Expected `(.*?)`, got `(.*)`$")
 
 
-def _explained(message: str) -> BadReadings:
+def explained(message: str) -> BadReadings:
     """The schema's complaint as a sentence that names the item and the field."""
     path = _PATH.search(message)
     item, field = int(path[1] or 0) if path else 0, (path[2] if path else None) or ""

@@ -3,4 +3,8 @@
 from __future__ import annotations
 
 from meters.tasks import alarms as alarms
+from meters.tasks import forwarding as forwarding
+from meters.tasks import hearing as hearing
 from meters.tasks import intervals as intervals
+from meters.tasks import polling as polling
+from meters.tasks import validation as validation

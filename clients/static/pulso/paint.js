@@ -36,8 +36,8 @@ function groundOf(u, marks, color) {
     const [a, b] = edges(u, mark);
     if (b <= a) continue;
     ctx.save();
-    if (mark.kind === "missing") {
-      ctx.fillStyle = ctx.strokeStyle = css("--p-faint");
+    if (mark.kind === "missing" || mark.kind === "suspect") {
+      ctx.fillStyle = ctx.strokeStyle = css(mark.kind === "missing" ? "--p-faint" : "--s-orange");
       ctx.globalAlpha = 0.16;
       ctx.fillRect(a, bbox.top, b - a, bbox.height);
       ctx.globalAlpha = 0.8;

@@ -1,0 +1,44 @@
+"""When readings go on to another Pulso."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Final
+
+from celery import shared_task
+
+from clients.kernel.jobs import periodic
+from clients.kernel.tenancy import acting_for
+from meters.events import intervals_changed
+from meters.services import forwarding
+from meters.services.followers import tenants_waiting
+
+SLICE_S: Final = 60.0
+
+
+@intervals_changed.subscribe
+@shared_task
+def gather_forwarding(tenant_id: int) -> None:
+    """Write down what must be sent on."""
+    more = 1
+    while more:
+        with acting_for(tenant_id):
+            more = forwarding.gather()
+
+
+@periodic(every=timedelta(seconds=10))
+@shared_task
+def sweep_forwarding() -> None:
+    """The same for every tenant, in case a nudge was lost."""
+    for tenant_id in tenants_waiting(forwarding.FOLLOWER):
+        gather_forwarding(tenant_id)
+
+
+@periodic(every=timedelta(seconds=10))
+@shared_task
+def forward() -> None:
+    """Send what is due, of all tenants."""
+    until = time.monotonic() + SLICE_S
+    while forwarding.deliver() and time.monotonic() < until:
+        pass
