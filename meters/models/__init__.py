@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from meters.models.alarm_event import AlarmEvent, AlarmProgress, AlarmState, ClearReason, Phase
-from meters.models.alarm_rule import AlarmKind, AlarmRule, Audience, Operator, Scope, Severity
+from meters.models.alarm_rule import AlarmKind, AlarmRule, AlarmSeverity, Audience, Operator, Scope
 from meters.models.broker import BrokerState, MqttBroker
 from meters.models.change import Change
 from meters.models.clock import MeterClock
@@ -33,6 +33,7 @@ __all__ = [
     "AlarmKind",
     "AlarmProgress",
     "AlarmRule",
+    "AlarmSeverity",
     "AlarmState",
     "Audience",
     "BrokerState",
