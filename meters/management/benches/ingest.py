@@ -278,9 +278,9 @@ def _prepare(superuser_url: str) -> None:
             "'BRL', 'pt-br', 'America/Sao_Paulo', false, now())"
         )
         connection.execute(
-            "INSERT INTO meters_meter (public_id, serial, model, kind, sample_seconds, is_active, "
-            "registers_seen, created_at, tenant_id) "
-            "SELECT gen_random_uuid(), 'BENCH-' || to_char(n, 'FM000'), '', 'energy', 60, true, "
+            "INSERT INTO meters_meter (public_id, serial, model, kind, register_step, "
+            "sample_seconds, is_active, registers_seen, created_at, tenant_id) "
+            "SELECT gen_random_uuid(), 'BENCH-' || to_char(n, 'FM000'), '', 'energy', 1, 60, true, "
             "'{}', now(), t.id FROM clients_tenant t, generate_series(0, %s) AS n",
             [METERS - 1],
         )
