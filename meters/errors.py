@@ -80,6 +80,18 @@ class BadFile(DomainError):
     code = "bad_file"
 
 
+class BadEdit(DomainError):
+    """Values cannot be filled in as asked; nothing is changed."""
+
+    code = "bad_edit"
+
+
+class BadDecision(DomainError):
+    """An event cannot be decided as asked; nothing is changed."""
+
+    code = "bad_decision"
+
+
 class BusBusy(DomainError):
     """Somebody else is talking on the line of this connection."""
 
