@@ -3,6 +3,7 @@ from __future__ import annotations
 from meters.admin import (
     alarm,
     alarm_rule,
+    broker,
     connection,
     exception,
     forwarding,
@@ -18,6 +19,7 @@ from meters.admin import (
 __all__ = [
     "alarm",
     "alarm_rule",
+    "broker",
     "connection",
     "exception",
     "forwarding",

@@ -3,7 +3,16 @@ from __future__ import annotations
 from django.urls import include, path
 
 from clients.kernel.api import Router
-from meters.api import alarms, chirpstack, connections, forwarding, set_apart, validation, views
+from meters.api import (
+    alarms,
+    brokers,
+    chirpstack,
+    connections,
+    forwarding,
+    set_apart,
+    validation,
+    views,
+)
 from meters.api.clock import TimeView
 
 router = Router()
@@ -12,6 +21,7 @@ router.register("metering-points", views.MeteringPointViewSet, basename="meterin
 router.register("meters", views.MeterViewSet, basename="meter")
 router.register("device-keys", views.DeviceKeyViewSet, basename="device-key")
 router.register("connections", connections.ConnectionViewSet, basename="connection")
+router.register("mqtt-brokers", brokers.MqttBrokerViewSet, basename="mqtt-broker")
 router.register("forwarders", forwarding.ForwarderViewSet, basename="forwarder")
 router.register("quarantine", set_apart.QuarantineViewSet, basename="quarantine")
 router.register("conflicts", set_apart.ConflictViewSet, basename="conflict")
