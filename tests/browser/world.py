@@ -16,7 +16,7 @@ from clients.kernel.periods import month_of
 from clients.kernel.tenancy import acting_for
 from clients.models import Client, Tenant, User
 from clients.testing import LOGIN_BACKEND, make_client, make_member
-from meters.models import Meter
+from meters.models import Meter, MeteringPoint
 from meters.services.intervals import recompute_all_touched
 from meters.testing import keep_readings, make_meter, make_metering_point, make_site
 
@@ -75,6 +75,7 @@ def addresses_of(tenant: Tenant) -> dict[str, str]:
         still_open = Invoice.objects.get(client__name=NAMES[2]).public_id
         paid = Invoice.objects.get(client__name=NAMES[1]).public_id
         meter = Meter.objects.get().public_id
+        point = MeteringPoint.objects.get().public_id
     day = datetime.now(UTC).date() - timedelta(days=1)
     page = f"/admin/meters/meter/{meter}/change/"
     return {
@@ -85,6 +86,9 @@ def addresses_of(tenant: Tenant) -> dict[str, str]:
         "meters": "/admin/meters/meter/",
         "meter": f"{page}?on={day}",
         "meter month": f"{page}?view=month",
+        "meter analysis": f"{page}#analise",
+        "meters health": "/admin/meters/health/",
+        "voltage": f"/admin/meters/meteringpoint/{point}/voltage/",
         "invoices": "/admin/billing/invoice/",
         "invoice": f"/admin/billing/invoice/{invoice}/change/",
         "open invoice": f"/admin/billing/invoice/{still_open}/change/",
