@@ -5,7 +5,9 @@ from django.urls import include, path
 from clients.kernel.api import Router
 from meters.api import (
     alarms,
+    brokers,
     chirpstack,
+    clocks,
     connections,
     forwarding,
     peak_hours,
@@ -24,7 +26,9 @@ router.register("device-keys", views.DeviceKeyViewSet, basename="device-key")
 router.register("peak-hours", peak_hours.PeakHoursViewSet, basename="peak-hours")
 router.register("holidays", peak_hours.HolidayViewSet, basename="holiday")
 router.register("connections", connections.ConnectionViewSet, basename="connection")
+router.register("mqtt-brokers", brokers.MqttBrokerViewSet, basename="mqtt-broker")
 router.register("forwarders", forwarding.ForwarderViewSet, basename="forwarder")
+router.register("meter-clocks", clocks.MeterClockViewSet, basename="meter-clock")
 router.register("quarantine", set_apart.QuarantineViewSet, basename="quarantine")
 router.register("conflicts", set_apart.ConflictViewSet, basename="conflict")
 router.register("alarm-rules", alarms.AlarmRuleViewSet, basename="alarm-rule")
