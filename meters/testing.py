@@ -61,7 +61,7 @@ def make_meter(
 def make_connection(*, tenant: Tenant, meter: Meter | None = None, **fields: Any) -> Connection:
     """A Modbus connection that is due now."""
     meter = meter or make_meter(tenant=tenant)
-    given = {"profile": "eastron-sdm630", "host": "127.0.0.1", "port": 502, "timeout_ms": 300}
+    given = {"profile": "eastron-sdm630", "host": "127.0.0.1", "port": 502, "timeout_ms": 2_000}
     return Connection.objects.create(**{"tenant": tenant, "meter": meter, **given, **fields})
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import Count, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -137,6 +139,14 @@ class ConnectionAdmin(TenantAdmin):
         serving = Prefetch("meter__installations", presence.serving(), to_attr="serving")
         rows: QuerySet[Connection] = super().get_queryset(request)
         return rows.select_related("meter").prefetch_related(serving)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> Any:
+        """From a meter's page, its connection."""
+        initial: Any = super().get_changeform_initial_data(request)
+        asked = initial.pop("meter", None)
+        with suppress(ValidationError):
+            initial["meter"] = Meter.objects.filter(public_id=asked).first()
+        return initial
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [*super().get_readonly_fields(request, obj), "said", *(["meter"] if obj else [])]
@@ -305,7 +315,7 @@ def connections_of(request: HttpRequest, meter: Meter) -> dict[str, Any]:
         for row in Connection.objects.filter(meter=meter).select_related("meter")
     ]
     add = reverse("admin:meters_connection_add")
-    return {"rows": rows, "add": f"{add}?meter={meter.pk}"}
+    return {"rows": rows, "add": f"{add}?meter={meter.public_id}"}
 
 
 @work("meters.change_connection")

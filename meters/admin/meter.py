@@ -28,6 +28,7 @@ from clients.kernel.panels import Figure, figures_of
 from clients.kernel.periods import day_start, month_of
 from clients.kernel.verbs import verb
 from meters.admin.analysis import live_value, load_csv, zoomed
+from meters.admin.clocks import clock_words
 from meters.admin.dialogs import ExchangeDialog, InstallDialog
 from meters.models import Installation, Meter, MeterKind
 from meters.selectors import presence, series
@@ -147,6 +148,7 @@ class MeterAdmin(DetailAdmin):
             "client": client_of(subject),
             "state": state,
             "state_name": SITUATIONS[state],
+            "clock": clock_words(subject, timezone.now()),
             "zone_name": zone_name(request, zone, view.period(zone).start),
             "now_url": reverse("admin:meters_meter_now", args=[subject.public_id]),
             "view": view,

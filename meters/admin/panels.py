@@ -18,8 +18,9 @@ from clients.kernel.panels import card, panel
 from clients.kernel.periods import month_of
 from clients.kernel.search import MOST, found_by
 from clients.models import Client
+from meters.admin.clocks import clock_words
 from meters.admin.meter import SITUATIONS, name_of
-from meters.models import Conflict, Interval, Meter, Quality, Quarantine
+from meters.models import Conflict, Handling, Interval, Meter, Quality, Quarantine
 from meters.selectors import presence
 
 SHOWN = 20
@@ -88,16 +89,23 @@ def quality(request: HttpRequest, meter: Meter) -> dict[str, Any]:
     estimated = Interval.objects.filter(
         meter=meter, quality__in=[Quality.ESTIMATED, Quality.EDITED]
     )
+    conflicts, quarantined = waiting(meter)
     return {
-        "conflicts": Conflict.objects.filter(meter=meter).order_by("-measured_at")[:SHOWN],
-        "quarantined": Quarantine.objects.filter(meter=meter).order_by("-received_at")[:SHOWN],
+        "clock": clock_words(meter, timezone.now()),
+        "conflicts": conflicts.order_by("-measured_at")[:SHOWN],
+        "quarantined": quarantined.order_by("-received_at")[:SHOWN],
         "estimated": estimated.order_by("-starts_at")[:SHOWN],
     }
 
 
+def waiting(meter: Meter) -> tuple[Any, Any]:
+    """Contradictions and impossible times that nobody has decided about."""
+    undecided = {"meter": meter, "status": Handling.WAITING}
+    return Conflict.objects.filter(**undecided), Quarantine.objects.filter(**undecided)
+
+
 def troubles(meter: Meter) -> int | None:
-    conflicts = Conflict.objects.filter(meter=meter).count()
-    return conflicts + Quarantine.objects.filter(meter=meter).count() or None
+    return sum(rows.count() for rows in waiting(meter)) or None
 
 
 @found_by("meters.view_meter")

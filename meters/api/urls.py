@@ -6,9 +6,11 @@ from clients.kernel.api import Router
 from meters.api import (
     alarms,
     chirpstack,
+    clocks,
     connections,
     forwarding,
     peak_hours,
+    readings_in_out,
     set_apart,
     validation,
     views,
@@ -24,12 +26,15 @@ router.register("peak-hours", peak_hours.PeakHoursViewSet, basename="peak-hours"
 router.register("holidays", peak_hours.HolidayViewSet, basename="holiday")
 router.register("connections", connections.ConnectionViewSet, basename="connection")
 router.register("forwarders", forwarding.ForwarderViewSet, basename="forwarder")
+router.register("meter-clocks", clocks.MeterClockViewSet, basename="meter-clock")
 router.register("quarantine", set_apart.QuarantineViewSet, basename="quarantine")
 router.register("conflicts", set_apart.ConflictViewSet, basename="conflict")
 router.register("alarm-rules", alarms.AlarmRuleViewSet, basename="alarm-rule")
 router.register("alarm-events", alarms.AlarmEventViewSet, basename="alarm-event")
 router.register("meter-exceptions", validation.MeterExceptionViewSet, basename="meter-exception")
 router.register("validation-rules", validation.ValidationRuleViewSet, basename="validation-rule")
+router.register("reading-imports", readings_in_out.ReadingImportViewSet, basename="reading-import")
+router.register("reading-exports", readings_in_out.ReadingExportViewSet, basename="reading-export")
 
 urlpatterns = [
     path("", include(router.urls)),

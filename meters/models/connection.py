@@ -215,9 +215,18 @@ class Connection(TenantModel, PublicIdModel):
         return wrong
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Also says anew which bus this is."""
+        """Also says anew which bus this is.
+
+        What runs (state, turn, lease) is only written when `update_fields` names it: a poller may
+        have gone on since the row was read.
+        """
         self.bus = self.where.lower()
-        if (fields := options.get("update_fields")) is not None:
+        fields = options.get("update_fields")
+        if fields is None and not self._state.adding:
+            kept = {"id", "tenant", *RUNNING}
+            names = (field.name for field in self._meta.concrete_fields)
+            options["update_fields"] = [name for name in names if name not in kept]
+        elif fields is not None:
             options["update_fields"] = {*fields, "bus"}
         super().save(*args, **options)
 

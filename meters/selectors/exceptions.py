@@ -57,11 +57,11 @@ def waiting_of(meter: Meter) -> int | None:
 
 def quantity_of(row: MeterException, looks_at: str) -> str:
     """What shows best why the stretch is not believed."""
-    said = [str(row.values.get("phase") or row.values.get("register") or ""), *row.values]
+    said: list[str] = [str(row.values.get("phase") or row.values.get("register") or ""), *row.values]
     named = [name for name in said if name in NAMES]
     kind = MeterKind(row.meter.kind)
     if named:
-        return named[0]
+        return str(named[0])
     if looks_at == "intervals":
         return SUMS.get(kind, "energy_import")
     return "flow_l_per_s" if kind == MeterKind.WATER else "power_w"
