@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import (gettext_lazy, ngettext)
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
@@ -224,7 +224,7 @@ class MeterExceptionAdmin(DetailAdmin):
     def page_context(self, request: HttpRequest, subject: Any) -> dict[str, Any]:
         entry = CATALOGUE[subject.rule]
         zone = zone_of(subject.meter)
-        found = asked.drawn(subject, entry.looks_at, timezone.now())
+        found = asked.drawn(subject, entry.looks_at, now=timezone.now())
         (line,) = found.lines
         # A single reading has no width of its own.
         margin = (found.step_s or 0) if entry.looks_at == "readings" else 0
