@@ -26,6 +26,7 @@ from clients.kernel.detail import DetailAdmin
 from clients.kernel.listing import Card, state_cards
 from clients.kernel.panels import Figure, figures_of
 from clients.kernel.periods import month_of
+from clients.kernel.tenancy import current_actor
 from clients.kernel.verbs import verb
 from meters.admin.dialogs import ExchangeDialog, InstallDialog
 from meters.models import Installation, Meter, MeterKind
@@ -66,7 +67,16 @@ class MeterAdmin(DetailAdmin):
     page_module = "meters/meter.js"
     fieldsets = (
         (gettext_lazy("Device"), {"fields": [("serial", "model"), ("kind", "is_active")]}),
-        (gettext_lazy("How it counts"), {"fields": [("digits", "sample_seconds")]}),
+        (
+            gettext_lazy("How it counts"),
+            {
+                "fields": [
+                    ("digits", "register_step"),
+                    ("max_power_w", "max_flow_l_per_h"),
+                    ("sample_seconds", "reports_every_seconds"),
+                ]
+            },
+        ),
     )
     actions_detail = ("install", "exchange")
     empty_icon = "speed"
@@ -195,7 +205,13 @@ class MeterAdmin(DetailAdmin):
     def install(self, request: HttpRequest, form: Any, meter: Meter) -> str:
         filled = form.cleaned_data
         point, register = filled["metering_point"], filled["start_register"]
-        install_meter(meter, point, at=filled["since"], start_register=register)
+        install_meter(
+            meter,
+            point,
+            at=filled["since"],
+            start_register=register,
+            multiplier=filled["multiplier"],
+        )
         return _("%(meter)s measures %(place)s now.") % {"meter": meter, "place": point}
 
     @verb(
@@ -210,13 +226,15 @@ class MeterAdmin(DetailAdmin):
         variant=ActionVariant.PRIMARY,
     )
     def exchange(self, request: HttpRequest, form: Any, meter: Any) -> str:
-        filled = form.cleaned_data
+        filled, actor = form.cleaned_data, current_actor()
         exchange_meter(
             meter.serving[0].metering_point,
             filled["new_meter"],
             at=filled["since"],
             end_register=filled["end_register"],
             start_register=filled["start_register"],
+            multiplier=filled["multiplier"],
+            author=actor.label if actor else "",
         )
         return _("%(meter)s took over.") % {"meter": filled["new_meter"]}
 

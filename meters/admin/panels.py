@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,8 +20,11 @@ from clients.kernel.periods import month_of
 from clients.kernel.search import MOST, found_by
 from clients.models import Client
 from meters.admin.meter import SITUATIONS, name_of
-from meters.models import Conflict, Interval, Meter, Quality, Quarantine
+from meters.admin.register_event import events_of
+from meters.models import Conflict, Edit, Estimate, Interval, Meter, Quality, Quarantine
+from meters.models.interval import ML_PER_L, WS_PER_WH
 from meters.selectors import presence
+from meters.selectors.register_events import measure, to_check_of
 
 SHOWN = 20
 
@@ -89,14 +93,35 @@ def quality(request: HttpRequest, meter: Meter) -> dict[str, Any]:
         meter=meter, quality__in=[Quality.ESTIMATED, Quality.EDITED]
     )
     return {
+        "events": events_of(meter),
+        "gaps": [
+            {
+                "row": row,
+                "amount": measure(row.register, Decimal(row.amount) / unit_of(row.register)),
+            }
+            for row in Estimate.objects.filter(meter=meter)[:SHOWN]
+        ],
+        "edits": [
+            {"row": row, "amount": edited(row)} for row in Edit.objects.filter(meter=meter)[:SHOWN]
+        ],
         "conflicts": Conflict.objects.filter(meter=meter).order_by("-measured_at")[:SHOWN],
         "quarantined": Quarantine.objects.filter(meter=meter).order_by("-received_at")[:SHOWN],
         "estimated": estimated.order_by("-starts_at")[:SHOWN],
     }
 
 
+def unit_of(register: str) -> int:
+    """How many of an interval's units are one of the register's."""
+    return ML_PER_L if register in ("volume_l", "volume_ml") else WS_PER_WH
+
+
+def edited(edit: Edit) -> str:
+    register = "volume_l" if edit.column == "volume_ml" else "energy_import_wh"
+    return measure(register, Decimal(sum(edit.values)) / unit_of(register))
+
+
 def troubles(meter: Meter) -> int | None:
-    conflicts = Conflict.objects.filter(meter=meter).count()
+    conflicts = Conflict.objects.filter(meter=meter).count() + (to_check_of(meter) or 0)
     return conflicts + Quarantine.objects.filter(meter=meter).count() or None
 
 

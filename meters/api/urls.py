@@ -3,7 +3,16 @@ from __future__ import annotations
 from django.urls import include, path
 
 from clients.kernel.api import Router
-from meters.api import alarms, chirpstack, connections, forwarding, set_apart, validation, views
+from meters.api import (
+    alarms,
+    chirpstack,
+    connections,
+    forwarding,
+    register_events,
+    set_apart,
+    validation,
+    views,
+)
 from meters.api.clock import TimeView
 
 router = Router()
@@ -19,6 +28,9 @@ router.register("alarm-rules", alarms.AlarmRuleViewSet, basename="alarm-rule")
 router.register("alarm-events", alarms.AlarmEventViewSet, basename="alarm-event")
 router.register("meter-exceptions", validation.MeterExceptionViewSet, basename="meter-exception")
 router.register("validation-rules", validation.ValidationRuleViewSet, basename="validation-rule")
+router.register("meter-events", register_events.RegisterEventViewSet, basename="meter-event")
+router.register("meter-estimates", register_events.EstimateViewSet, basename="meter-estimate")
+router.register("meter-edits", register_events.EditViewSet, basename="meter-edit")
 
 urlpatterns = [
     path("", include(router.urls)),
