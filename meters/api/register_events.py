@@ -152,11 +152,12 @@ class RegisterEventViewSet(TenantViewSet):
 
 
 class EstimateSerializer(TenantSerializer):
+    id = PublicIdField()
     meter = PublicKeyField(read_only=True)
 
     class Meta:
         model = Estimate
-        fields = ["meter", "register", "starts_at", "ends_at", "method", "days", "amount"]
+        fields = ["id", "meter", "register", "starts_at", "ends_at", "method", "days", "amount"]
         read_only_fields = fields
 
 
