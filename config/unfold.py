@@ -120,6 +120,13 @@ NAVIGATION: tuple[tuple[Any, list[Item]], ...] = (
         [
             Item(_("Meters"), "speed", "meters_meter_changelist", "meters.view_meter", METERING),
             Item(
+                _("Health of the meters"),
+                "sensors",
+                "meters_health",
+                "meters.view_meter",
+                METERING,
+            ),
+            Item(
                 _("Alarms"),
                 "notifications",
                 "meters_alarmevent_changelist",

@@ -19,9 +19,19 @@ from clients.kernel.panels import card, panel
 from clients.kernel.periods import month_of
 from clients.kernel.search import MOST, found_by
 from clients.models import Client
+from meters.admin.clocks import clock_words
 from meters.admin.meter import SITUATIONS, name_of
 from meters.admin.register_event import events_of
-from meters.models import Conflict, Edit, Estimate, Interval, Meter, Quality, Quarantine
+from meters.models import (
+    Conflict,
+    Edit,
+    Estimate,
+    Handling,
+    Interval,
+    Meter,
+    Quality,
+    Quarantine,
+)
 from meters.models.interval import ML_PER_L, WS_PER_WH
 from meters.selectors import presence
 from meters.selectors.register_events import measure, to_check_of
@@ -92,6 +102,7 @@ def quality(request: HttpRequest, meter: Meter) -> dict[str, Any]:
     estimated = Interval.objects.filter(
         meter=meter, quality__in=[Quality.ESTIMATED, Quality.EDITED]
     )
+    conflicts, quarantined = waiting(meter)
     return {
         "events": events_of(meter),
         "gaps": [
@@ -104,8 +115,9 @@ def quality(request: HttpRequest, meter: Meter) -> dict[str, Any]:
         "edits": [
             {"row": row, "amount": edited(row)} for row in Edit.objects.filter(meter=meter)[:SHOWN]
         ],
-        "conflicts": Conflict.objects.filter(meter=meter).order_by("-measured_at")[:SHOWN],
-        "quarantined": Quarantine.objects.filter(meter=meter).order_by("-received_at")[:SHOWN],
+        "clock": clock_words(meter, timezone.now()),
+        "conflicts": conflicts.order_by("-measured_at")[:SHOWN],
+        "quarantined": quarantined.order_by("-received_at")[:SHOWN],
         "estimated": estimated.order_by("-starts_at")[:SHOWN],
     }
 
@@ -120,9 +132,14 @@ def edited(edit: Edit) -> str:
     return measure(register, Decimal(sum(edit.values)) / unit_of(register))
 
 
+def waiting(meter: Meter) -> tuple[Any, Any]:
+    """Contradictions and impossible times that nobody has decided about."""
+    undecided = {"meter": meter, "status": Handling.WAITING}
+    return Conflict.objects.filter(**undecided), Quarantine.objects.filter(**undecided)
+
+
 def troubles(meter: Meter) -> int | None:
-    conflicts = Conflict.objects.filter(meter=meter).count() + (to_check_of(meter) or 0)
-    return conflicts + Quarantine.objects.filter(meter=meter).count() or None
+    return sum(rows.count() for rows in waiting(meter)) + (to_check_of(meter) or 0) or None
 
 
 @found_by("meters.view_meter")

@@ -34,6 +34,7 @@ from meters.services.estimation import fill_gaps, gaps_resting_on, keep_estimate
 from meters.services.followers import Stretch, tell_followers
 from meters.services.meter_facts import Facts, instant
 from meters.services.register_events import keep_events
+from meters.services.settled import open_part, set_apart, settled_before
 from meters.services.touching import touch_from
 
 METERS_AT_ONCE: Final = 500
@@ -59,12 +60,15 @@ def recompute_touched(tenant_id: int) -> int:
     Safe to call twice and at once from several workers.
     """
     with acting_for(tenant_id):
-        runs = _take(tenant_id)
-        if not runs:
+        taken = _take(tenant_id)
+        if not taken:
             return 0
-        tell_followers(_compute(runs))
-        intervals_changed.announce(tenant_id=tenant_id)
-        return len(runs)
+        floor = settled_before()
+        set_apart(taken, floor)
+        if runs := open_part(taken, floor):
+            tell_followers(_compute(runs, floor))
+            intervals_changed.announce(tenant_id=tenant_id)
+        return len(taken)
 
 
 def recompute_all_touched(tenant_id: int) -> int:
@@ -97,14 +101,14 @@ def _a_slice(touched: Sequence[tuple[int, int]]) -> list[int]:
     return sorted(meters)
 
 
-def _compute(runs: Sequence[Run]) -> list[Run]:
+def _compute(runs: Sequence[Run], floor: datetime | None) -> list[Run]:
     """Intervals and days of everything that the runs touch; answers what is new or counts anew."""
     with connection.cursor() as cursor:
         facts = _facts(cursor, runs)
         known = [run for run in runs if run.meter_id in facts]
         if not known:
             return list(runs)
-        islands = _islands(cursor, facts, known)
+        islands = open_part(_islands(cursor, facts, known), floor)
         factors = _factors(cursor, islands)
         plain = [island for island in islands if factors[island.meter_id] is not None]
         slow = {island.meter_id for island in islands} - {island.meter_id for island in plain}
@@ -112,9 +116,9 @@ def _compute(runs: Sequence[Run]) -> list[Run]:
             slow |= set(_execute(cursor, sql.COMPUTE, facts, plain, factors))
         done = [Run(i.meter_id, i.starts_at, i.ends_at) for i in plain if i.meter_id not in slow]
         todo = [Run(i.meter_id, i.starts_at, i.ends_at) for i in islands if i.meter_id in slow]
-        corrected, changed = _correct(cursor, facts, todo)
+        corrected, changed = _correct(cursor, facts, todo, floor)
         done += [_run(made) for made in corrected]
-        filled = _fill(cursor, facts, done, corrected)
+        filled = _fill(cursor, facts, done, corrected, floor)
         told = [*runs, *filled, *(_run(m) for m in corrected if m.facts.meter_id in changed)]
         done += filled
         apply_edits(*_columns(done).values())
@@ -192,13 +196,13 @@ def _execute(
 
 
 def _correct(
-    cursor: Any, facts: Mapping[int, Facts], runs: Iterable[Run]
+    cursor: Any, facts: Mapping[int, Facts], runs: Iterable[Run], floor: datetime | None
 ) -> tuple[list[Corrected], set[int]]:
     """Compute the runs the slow way and keep the events that explain them; with the meters of
     which an event changed."""
     made, changed = [], set()
     for run in _apart(runs):
-        stretch = correct(facts[run.meter_id], run.starts_at.timestamp(), run.ends_at.timestamp())
+        stretch = _corrected(facts, run, floor)
         if keep_events(stretch):
             changed.add(run.meter_id)
         if stretch.rescaled_from is not None:
@@ -206,6 +210,14 @@ def _correct(
         made.append(stretch)
     _write(cursor, made)
     return made, changed
+
+
+def _corrected(facts: Mapping[int, Facts], run: Run, floor: datetime | None) -> Corrected:
+    """The run computed from corrected registers, without what is settled for good."""
+    stretch = correct(facts[run.meter_id], run.starts_at.timestamp(), run.ends_at.timestamp())
+    if floor is None or stretch.starts >= floor.timestamp():
+        return stretch
+    return replace(stretch, starts=floor.timestamp())
 
 
 def _write(cursor: Any, made: Sequence[Corrected]) -> None:
@@ -270,7 +282,11 @@ def _apart(runs: Iterable[Run]) -> list[Run]:
 
 
 def _fill(
-    cursor: Any, facts: Mapping[int, Facts], done: Sequence[Run], corrected: Sequence[Corrected]
+    cursor: Any,
+    facts: Mapping[int, Facts],
+    done: Sequence[Run],
+    corrected: Sequence[Corrected],
+    floor: datetime | None,
 ) -> list[Run]:
     """Fill long gaps like similar days: those just met, and later ones that rest on these days.
     Answers the stretches computed for the latter."""
@@ -284,10 +300,7 @@ def _fill(
         for gap in gaps_resting_on(*_columns(done).values())
         if (gap[0], gap[1]) not in met
     ]
-    again = [
-        correct(facts[run.meter_id], run.starts_at.timestamp(), run.ends_at.timestamp())
-        for run in _apart(resting)
-    ]
+    again = [_corrected(facts, run, floor) for run in _apart(open_part(resting, floor))]
     shaped = []
     for stretch in corrected:
         filled, gaps = fill_gaps(stretch)
