@@ -22,7 +22,16 @@ from clients.models import Client
 from meters.admin.clocks import clock_words
 from meters.admin.meter import SITUATIONS, name_of
 from meters.admin.register_event import events_of
-from meters.models import Conflict, Edit, Estimate, Handling, Interval, Meter, Quality, Quarantine
+from meters.models import (
+    Conflict,
+    Edit,
+    Estimate,
+    Handling,
+    Interval,
+    Meter,
+    Quality,
+    Quarantine,
+)
 from meters.models.interval import ML_PER_L, WS_PER_WH
 from meters.selectors import presence
 from meters.selectors.register_events import measure, to_check_of
@@ -95,9 +104,6 @@ def quality(request: HttpRequest, meter: Meter) -> dict[str, Any]:
     )
     conflicts, quarantined = waiting(meter)
     return {
-        "clock": clock_words(meter, timezone.now()),
-        "conflicts": conflicts.order_by("-measured_at")[:SHOWN],
-        "quarantined": quarantined.order_by("-received_at")[:SHOWN],
         "events": events_of(meter),
         "gaps": [
             {
@@ -109,14 +115,11 @@ def quality(request: HttpRequest, meter: Meter) -> dict[str, Any]:
         "edits": [
             {"row": row, "amount": edited(row)} for row in Edit.objects.filter(meter=meter)[:SHOWN]
         ],
+        "clock": clock_words(meter, timezone.now()),
+        "conflicts": conflicts.order_by("-measured_at")[:SHOWN],
+        "quarantined": quarantined.order_by("-received_at")[:SHOWN],
         "estimated": estimated.order_by("-starts_at")[:SHOWN],
     }
-
-
-def waiting(meter: Meter) -> tuple[Any, Any]:
-    """Contradictions and impossible times that nobody has decided about."""
-    undecided = {"meter": meter, "status": Handling.WAITING}
-    return Conflict.objects.filter(**undecided), Quarantine.objects.filter(**undecided)
 
 
 def unit_of(register: str) -> int:
@@ -127,6 +130,12 @@ def unit_of(register: str) -> int:
 def edited(edit: Edit) -> str:
     register = "volume_l" if edit.column == "volume_ml" else "energy_import_wh"
     return measure(register, Decimal(sum(edit.values)) / unit_of(register))
+
+
+def waiting(meter: Meter) -> tuple[Any, Any]:
+    """Contradictions and impossible times that nobody has decided about."""
+    undecided = {"meter": meter, "status": Handling.WAITING}
+    return Conflict.objects.filter(**undecided), Quarantine.objects.filter(**undecided)
 
 
 def troubles(meter: Meter) -> int | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -227,13 +228,13 @@ class EditSerializer(TenantSerializer):
     def store(self, instance: Edit, values: dict[str, Any]) -> Edit:
         meter, reason = values["meter"], values["reason"]
         if values["starts_at"] >= values["ends_at"]:
-            raise BadEdit("The period ends before it begins.", "bad_period")
+            raise BadEdit(_("The period ends before it begins."), "bad_period")
         period = Period(values["starts_at"], values["ends_at"])
         if values["kind"] == EditKind.ESTIMATE:
             method = values.get("method") or Method.REFERENCE_DAYS
             return estimate_gap(meter, period, method, author=author(), reason=reason)
         if values.get("amount") is None:
-            raise BadEdit("Say how much was used.", "amount_missing")
+            raise BadEdit(_("Say how much was used."), "amount_missing")
         return edit_interval(meter, period, values["amount"], reason=reason, author=author())
 
 
