@@ -8,4 +8,5 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         import billing.selectors.invariants
+        import billing.services.evidence  # the readings that it holds
         import billing.tasks  # noqa: F401 - subscriptions exist in every process

@@ -18,3 +18,9 @@ polling_asked = Event("meters.polling_asked")
 # An alarm rang or ended; `event_id` says which. Carried out above: nothing here sends a message.
 alarm_raised = Event("meters.alarm_raised")
 alarm_cleared = Event("meters.alarm_cleared")
+
+# A file of readings waits for a worker: to be checked, stored or undone.
+import_wanted = Event("meters.import_wanted")
+
+# Readings are to be written into files.
+export_wanted = Event("meters.export_wanted")

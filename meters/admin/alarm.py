@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
@@ -31,7 +31,7 @@ from clients.kernel.panels import Figure, panel
 from clients.kernel.verbs import verb
 from clients.kernel.work import Verb, WorkItem, work
 from meters.admin.alarm_rule import event_rows
-from meters.models import AlarmEvent, AlarmKind, AlarmRule, AlarmState, Meter, Severity
+from meters.models import AlarmEvent, AlarmKind, AlarmRule, AlarmSeverity, AlarmState, Meter
 from meters.models.alarm_metrics import METRICS
 from meters.selectors import alarm_words
 from meters.selectors.alarm_samples import QUARTER, Span, lookback, read, series_of
@@ -69,6 +69,7 @@ class AlarmEventAdmin(DetailAdmin):
     search_help_text = gettext_lazy("Rule, meter or place")
     date_hierarchy = "raised_at"
     actions_detail = ("acknowledge",)
+    list_before_template = "meters/alarm_cards.html"
     head_template = "meters/alarm_head.html"
     overview_template = "meters/alarm_overview.html"
     overview_slug = "alarme"
@@ -174,7 +175,7 @@ def own_figures(event: AlarmEvent, zone: Any) -> list[Figure]:
         worst = alarm_words.amount(event.metric, event.extreme_value)
         found.append(Figure(_("Worst"), worst or "—"))
     reason = str(event.get_clear_reason_display()) if event.clear_reason else ""
-    found.append(Figure(_("Ended"), end or _("not yet"), reason))
+    found.append(Figure(pgettext("alarm", "Ended"), end or _("not yet"), reason))
     return found
 
 
@@ -222,23 +223,25 @@ def meter_alarms(request: HttpRequest, meter: Meter) -> dict[str, Any]:
 @work("meters.change_alarmevent")
 def rang(now: datetime) -> list[WorkItem]:
     """Open alarms that nobody has acknowledged: one line for each severity, but not for notes."""
-    waiting = AlarmEvent.objects.filter(state=AlarmState.RAISED).exclude(severity=Severity.INFO)
+    waiting = AlarmEvent.objects.filter(state=AlarmState.RAISED).exclude(
+        severity=AlarmSeverity.INFO
+    )
     events = list(
         waiting.select_related("rule", "meter")
         .prefetch_related(alarm_words.with_places())
         .order_by("raised_at")
     )
     items = []
-    for severity in (Severity.CRITICAL, Severity.WARNING):
+    for severity in (AlarmSeverity.CRITICAL, AlarmSeverity.WARNING):
         own = [event for event in events if event.severity == severity]
         if own:
             items.append(_waiting(severity, own))
     return items
 
 
-def _waiting(severity: Severity, events: list[AlarmEvent]) -> WorkItem:
+def _waiting(severity: AlarmSeverity, events: list[AlarmEvent]) -> WorkItem:
     count = len(events)
-    if severity == Severity.CRITICAL:
+    if severity == AlarmSeverity.CRITICAL:
         title = ngettext("%(n)d critical alarm", "%(n)d critical alarms", count) % {"n": count}
     else:
         title = ngettext("%(n)d alarm is open", "%(n)d alarms are open", count) % {"n": count}

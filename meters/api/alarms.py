@@ -25,7 +25,7 @@ from clients.kernel.api_fields import (
 )
 from clients.kernel.api_lists import TenantFilterSet
 from clients.models import Client
-from meters.models import AlarmEvent, AlarmKind, AlarmRule, AlarmState, Meter, Severity, Site
+from meters.models import AlarmEvent, AlarmKind, AlarmRule, AlarmSeverity, AlarmState, Meter, Site
 from meters.models.alarm_event import OPEN
 from meters.selectors import alarm_words
 from meters.selectors.alarm_preview import DAYS, preview
@@ -179,7 +179,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
 
 class AlarmRuleFilter(TenantFilterSet):
     kind = filters.ChoiceFilter(choices=AlarmKind.choices)
-    severity = filters.ChoiceFilter(choices=Severity.choices)
+    severity = filters.ChoiceFilter(choices=AlarmSeverity.choices)
     is_enabled = filters.BooleanFilter()
     client = filters.UUIDFilter(field_name="client__public_id")
     site = filters.UUIDFilter(field_name="site__public_id")
@@ -192,7 +192,7 @@ class AlarmRuleFilter(TenantFilterSet):
 
 class AlarmEventFilter(TenantFilterSet):
     state = filters.ChoiceFilter(choices=AlarmState.choices)
-    severity = filters.ChoiceFilter(choices=Severity.choices)
+    severity = filters.ChoiceFilter(choices=AlarmSeverity.choices)
     rule = filters.UUIDFilter(field_name="rule__public_id")
     meter = filters.UUIDFilter(field_name="meter__public_id")
     is_open = filters.BooleanFilter(method="by_openness", help_text="Raised or acknowledged.")

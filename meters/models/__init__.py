@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from meters.models.alarm_event import AlarmEvent, AlarmProgress, AlarmState, ClearReason, Phase
-from meters.models.alarm_rule import AlarmKind, AlarmRule, Audience, Operator, Scope, Severity
+from meters.models.alarm_rule import AlarmKind, AlarmRule, AlarmSeverity, Audience, Operator, Scope
 from meters.models.broker import BrokerState, MqttBroker
 from meters.models.change import Change
 from meters.models.clock import MeterClock
@@ -20,8 +20,19 @@ from meters.models.history_gap import HistoryGap
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
 from meters.models.meter_exception import UNDECIDED, ExceptionState, MeterException, Resolution
+from meters.models.peak_hours import Holiday, PeakHours, Posto
 from meters.models.reading import Conflict, Handling, Quarantine, QuarantineReason, Reading, Touched
+from meters.models.reading_export import (
+    DecimalSign,
+    ExportFormat,
+    ExportPart,
+    ExportState,
+    ExportWhat,
+    ReadingExport,
+)
+from meters.models.reading_import import ImportChunk, ImportState, ReadingImport, RetractedReading
 from meters.models.register_event import EventKind, EventState, RegisterEvent
+from meters.models.retention import ReadingHold, Retention
 from meters.models.site import MeteringPoint, MeterKind, Site
 from meters.models.uplink import Uplink
 from meters.models.validation_rule import SEVERITIES, RuleCode, Severity, ValidationRule
@@ -33,6 +44,7 @@ __all__ = [
     "AlarmKind",
     "AlarmProgress",
     "AlarmRule",
+    "AlarmSeverity",
     "AlarmState",
     "Audience",
     "BrokerState",
@@ -43,6 +55,7 @@ __all__ = [
     "ConnectionDriver",
     "ConnectionState",
     "DayTotal",
+    "DecimalSign",
     "DeviceKey",
     "DeviceKeyMeter",
     "Disregarded",
@@ -53,11 +66,18 @@ __all__ = [
     "EventKind",
     "EventState",
     "ExceptionState",
+    "ExportFormat",
+    "ExportPart",
+    "ExportState",
+    "ExportWhat",
     "ForwardBatch",
     "ForwardedMeter",
     "Forwarder",
     "Handling",
     "HistoryGap",
+    "Holiday",
+    "ImportChunk",
+    "ImportState",
     "Installation",
     "Interval",
     "Meter",
@@ -69,13 +89,20 @@ __all__ = [
     "MqttBroker",
     "Operator",
     "Parity",
+    "PeakHours",
     "Phase",
+    "Posto",
     "Quality",
     "Quarantine",
     "QuarantineReason",
     "Reading",
+    "ReadingExport",
+    "ReadingHold",
+    "ReadingImport",
     "RegisterEvent",
     "Resolution",
+    "Retention",
+    "RetractedReading",
     "Rule",
     "RuleCode",
     "Scope",

@@ -6,12 +6,13 @@ from typing import Final
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from clients.kernel.constraints import one_of
 from clients.kernel.keys import PublicIdModel
 from clients.kernel.tenancy import TenantForeignKey, TenantManager, TenantModel
 from meters.models.alarm_metrics import METRICS, Metric
-from meters.models.alarm_rule import AlarmKind, AlarmRule, Severity
+from meters.models.alarm_rule import AlarmKind, AlarmRule, AlarmSeverity
 from meters.models.meter import Meter
 
 LATE_AFTER: Final = timedelta(minutes=5)
@@ -20,7 +21,7 @@ LATE_AFTER: Final = timedelta(minutes=5)
 class AlarmState(models.TextChoices):
     RAISED = "raised", _("Open")
     ACKNOWLEDGED = "acknowledged", _("Acknowledged")
-    CLEARED = "cleared", _("Ended")
+    CLEARED = "cleared", pgettext_lazy("alarm", "Ended")
 
 
 OPEN: Final = (AlarmState.RAISED, AlarmState.ACKNOWLEDGED)
@@ -52,7 +53,7 @@ class AlarmEvent(TenantModel, PublicIdModel):
     state = models.CharField(
         _("situation"), max_length=12, choices=AlarmState, default=AlarmState.RAISED
     )
-    severity = models.CharField(_("severity"), max_length=8, choices=Severity)
+    severity = models.CharField(_("severity"), max_length=8, choices=AlarmSeverity)
     kind = models.CharField(max_length=10, choices=AlarmKind)
     metric = models.CharField(_("value"), max_length=32, blank=True)
     operator = models.CharField(max_length=2, blank=True)
@@ -93,7 +94,7 @@ class AlarmEvent(TenantModel, PublicIdModel):
         ]
         constraints = [
             one_of("state", AlarmState),
-            one_of("severity", Severity),
+            one_of("severity", AlarmSeverity),
             models.UniqueConstraint(
                 fields=["tenant", "rule", "meter"],
                 condition=Q(state__in=OPEN),

@@ -42,7 +42,7 @@ class Operator(models.TextChoices):
 EXACT: Final = (Operator.EQUAL, Operator.OTHER)
 
 
-class Severity(models.TextChoices):
+class AlarmSeverity(models.TextChoices):
     INFO = "info", _("Information")
     WARNING = "warning", _("Warning")
     CRITICAL = "critical", _("Critical")
@@ -119,7 +119,7 @@ class AlarmRule(TenantModel, PublicIdModel):
     daily_from = models.TimeField(_("only from"), null=True, blank=True)
     daily_until = models.TimeField(_("until"), null=True, blank=True)
     severity = models.CharField(
-        _("severity"), max_length=8, choices=Severity, default=Severity.WARNING
+        _("severity"), max_length=8, choices=AlarmSeverity, default=AlarmSeverity.WARNING
     )
     scope = models.CharField(_("applies to"), max_length=6, choices=Scope, default=Scope.TENANT)
     client = TenantForeignKey(
@@ -140,7 +140,7 @@ class AlarmRule(TenantModel, PublicIdModel):
         ordering = ["name", "id"]
         constraints = [
             one_of("kind", AlarmKind),
-            one_of("severity", Severity),
+            one_of("severity", AlarmSeverity),
             one_of("scope", Scope),
             one_of("tells", Audience),
             models.CheckConstraint(

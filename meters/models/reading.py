@@ -62,6 +62,7 @@ class QuarantineReason(models.TextChoices):
     IN_FUTURE = "in_future", _("From the future")
     AMBIGUOUS_TIME = "ambiguous_time", _("Local time that happened twice")
     MISSING_TIME = "no_such_time", _("Local time that never happened")
+    SETTLED = "settled", _("From a time that is settled for good")
 
 
 class Handling(models.TextChoices):

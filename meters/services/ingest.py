@@ -171,8 +171,17 @@ def _only(said: Said, rows: Sequence[int], faults: Mapping[int, BadReadings]) ->
     )
 
 
+# Writes down what became of a submission in the transaction that stores it; None: all was new.
+Note = Callable[[Any, Sequence[str] | None], None]
+
+
 def store_readings(
-    tenant_id: int, meters: Mapping[str, int], samples: Samples, *, now: datetime
+    tenant_id: int,
+    meters: Mapping[str, int],
+    samples: Samples,
+    *,
+    now: datetime,
+    note: Note | None = None,
 ) -> Answer:
     """Keep what meters said. Storing the same readings twice keeps them once.
 
@@ -184,7 +193,7 @@ def store_readings(
     submission = prepare(tenant_id, meters, Said.of(samples), now=now)
     submission.refuse_faults(strictly=True)
     try:
-        outcomes = _store(submission)
+        outcomes = _store(submission, note)
     except psycopg.OperationalError as error:
         connections[INGEST].close()
         raise StorageUnavailable("the database did not answer") from error
@@ -291,7 +300,7 @@ def _unknown_meter(item: int, name: str | None) -> Unprocessable:
     )
 
 
-def _store(submission: Submission) -> list[str] | None:
+def _store(submission: Submission, note: Note | None = None) -> list[str] | None:
     with connections[INGEST].cursor() as cursor:
         if submission.quarantine:
             cursor.execute(QUARANTINE, [msgspec.json.encode(submission.quarantine).decode()])
@@ -304,6 +313,8 @@ def _store(submission: Submission) -> list[str] | None:
                     with cursor.copy(copy_readings(month)) as copy:
                         copy.write(stream(parts))
                 cursor.execute(INSERT_TOUCHED, touched_columns(submission.encoded))
+                if note is not None:
+                    note(cursor, None)
         except psycopg.errors.UniqueViolation:
             pass
         else:
@@ -314,6 +325,8 @@ def _store(submission: Submission) -> list[str] | None:
             for report in in_reports(rows):
                 cursor.execute(STORE_OR_REPORT, [report])
                 outcomes += [outcome for _item, outcome in sorted(cursor.fetchall())]
+            if note is not None:
+                note(cursor, outcomes)
         return outcomes
 
 

@@ -7,4 +7,5 @@ from meters.tasks import forwarding as forwarding
 from meters.tasks import hearing as hearing
 from meters.tasks import intervals as intervals
 from meters.tasks import polling as polling
+from meters.tasks import readings_in_out as readings_in_out
 from meters.tasks import validation as validation
