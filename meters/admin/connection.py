@@ -18,7 +18,11 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.views import ChangeList
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+)
 
 from clients.kernel import show, when
 from clients.kernel.admin import TenantAdmin, office_page
@@ -29,20 +33,23 @@ from clients.kernel.panels import panel
 from clients.kernel.verbs import verb
 from clients.kernel.work import Verb, WorkItem, work
 from meters.admin.meter import name_of
+from meters.drivers.checks import LAST_CHANNEL
 from meters.drivers.profiles import EXTRA
-from meters.models import Connection, ConnectionDriver, ConnectionState, Meter
+from meters.models import Connection, ConnectionDriver, ConnectionState, Meter, MqttBroker
 from meters.models.quantities import QUANTITIES
 from meters.selectors import presence
 from meters.services.connections import (
     Tested,
     adopt_profile,
     ask_soon,
+    map_choices,
     pause_connection,
     profile_choices,
     resume_connection,
     sentence_of,
     test_connection,
 )
+from meters.services.listening import BROKER, CHANNEL
 
 look("connection_new", "plain", "hourglass_empty")
 look("connection_ok", "good", "sensors")
@@ -64,6 +71,21 @@ class ConnectionForm(TenantForm):
         help_text=gettext_lazy("Which registers the device has, and what they mean."),
     )
 
+    broker = forms.ChoiceField(
+        label=gettext_lazy("MQTT broker"),
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text=gettext_lazy("Where the device publishes. Empty: your oldest one."),
+    )
+    channel = forms.IntegerField(
+        label=gettext_lazy("Channel"),
+        required=False,
+        min_value=0,
+        max_value=LAST_CHANNEL,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=gettext_lazy("Of a Shelly that measures several circuits; the first is 0."),
+    )
+
     class Meta:
         model = Connection
         fields = "__all__"  # the page names them
@@ -75,7 +97,24 @@ class ConnectionForm(TenantForm):
         super().__init__(*args, **kwargs)
         if "profile" in self.fields:
             field: Any = self.fields["profile"]
-            field.choices = [("", "—"), *profile_choices()]
+            field.choices = [("", "—"), *profile_choices(), *map_choices()]
+        if "broker" in self.fields:
+            chosen: Any = self.fields["broker"]
+            brokers = MqttBroker.objects.order_by("name")
+            chosen.choices = [("", "—"), *((str(b.public_id), b.name) for b in brokers)]
+            for name in (BROKER, CHANNEL):
+                self.initial.setdefault(name, self.instance.options.get(name))
+
+    def clean(self) -> dict[str, Any]:
+        """The broker and the channel are options with a field of their own."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        options = cleaned.get("options")
+        if isinstance(options, dict) and "broker" in self.fields:
+            said = {name: cleaned.get(name) for name in (BROKER, CHANNEL)}
+            others = {name: value for name, value in options.items() if name not in said}
+            kept = {name: value for name, value in said.items() if value not in (None, "")}
+            cleaned["options"] = others | kept
+        return cleaned
 
     def clean_secrets(self) -> str:
         typed: str = self.cleaned_data["secrets"]
@@ -123,6 +162,7 @@ class ConnectionAdmin(TenantAdmin):
             gettext_lazy("Where it is"),
             {"fields": [("transport", "unit_id"), ("host", "port"), "serial_path", "address"]},
         ),
+        (gettext_lazy("Devices that speak by themselves"), {"fields": [("broker", "channel")]}),
         (gettext_lazy("Serial line"), {"fields": [("baud", "parity", "stop_bits")]}),
         (gettext_lazy("How often"), {"fields": [("poll_every_seconds", "timeout_ms")]}),
         (gettext_lazy("For this driver alone"), {"fields": ["options", "secrets"]}),

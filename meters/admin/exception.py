@@ -225,10 +225,12 @@ class MeterExceptionAdmin(DetailAdmin):
         entry = CATALOGUE[subject.rule]
         zone = zone_of(subject.meter)
         found = asked.drawn(subject, entry.looks_at, now=timezone.now())
-        step, line = found.step_s or 0, found.lines[0]
+        (line,) = found.lines
+        # A single reading has no width of its own.
+        margin = (found.step_s or 0) if entry.looks_at == "readings" else 0
         stretch = Mark(
-            int(subject.starts_at.timestamp()) - (step if entry.looks_at == "readings" else 0),
-            int(subject.ends_at.timestamp()) + (step if entry.looks_at == "readings" else 0),
+            int(subject.starts_at.timestamp()) - margin,
+            int(subject.ends_at.timestamp()) + margin,
             "suspect",
             str(_("suspect")),
         )

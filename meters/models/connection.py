@@ -17,11 +17,15 @@ from clients.kernel.fields import EncryptedTextField
 from clients.kernel.keys import PublicIdModel
 from clients.kernel.tenancy import TenantForeignKey, TenantModel
 from meters.drivers.base import BadTarget, Target
+from meters.drivers.checks import FIELDS, complaint
 from meters.drivers.modbus import profile_of
+from meters.models.connection_words import COMPLAINTS
 from meters.models.meter import Meter
+from meters.models.quantities import QUANTITIES
 
 LONGEST_OPTIONS: Final = 20_000
 LAST_UNIT: Final = 247
+UNITS: Final = {quantity.name: quantity.unit for quantity in QUANTITIES}
 LONGEST_WAIT_S: Final = 86_400
 
 
@@ -191,8 +195,21 @@ class Connection(TenantModel, PublicIdModel):
             wrong["secrets"] = _("Write the secrets as a JSON object.")
         if self.driver == ConnectionDriver.MODBUS and not wrong:
             wrong |= self._wrong_for_modbus()
+        elif not wrong and (code := complaint(self.driver, self._target(), UNITS)):
+            said = COMPLAINTS.get(code, _("The settings of the connection cannot work."))
+            wrong[FIELDS.get(code, "options")] = said
         if wrong:
             raise ValidationError(wrong)
+
+    def _target(self) -> Target:
+        return Target(
+            profile=self.profile,
+            host=self.host,
+            port=self.port,
+            address=self.address,
+            options=self.options,
+            secrets=json.loads(self.secrets) if self.secrets else {},
+        )
 
     def _wrong_for_modbus(self) -> dict[str, Any]:
         wrong: dict[str, Any] = {}

@@ -57,7 +57,10 @@ def waiting_of(meter: Meter) -> int | None:
 
 def quantity_of(row: MeterException, looks_at: str) -> str:
     """What shows best why the stretch is not believed."""
-    said: list[str] = [str(row.values.get("phase") or row.values.get("register") or ""), *row.values]
+    said: list[str] = [
+        str(row.values.get("phase") or row.values.get("register") or ""),
+        *row.values,
+    ]
     named = [name for name in said if name in NAMES]
     kind = MeterKind(row.meter.kind)
     if named:

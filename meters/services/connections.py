@@ -24,8 +24,10 @@ from meters.drivers.base import Doubt, Driver, Target, Unreachable
 from meters.drivers.diagnosis import Suggestion, diagnose
 from meters.drivers.modbus import Modbus
 from meters.drivers.profiles import EXTRA, GENERIC, all_profiles
+from meters.drivers.tuya_map import point_maps
 from meters.errors import BusBusy, NotPolled
 from meters.models import Connection, ConnectionState, Meter
+from meters.models.connection_words import COMPLAINTS
 from meters.services.claims import Claimed, abandon, claim_one, release
 from meters.services.outcomes import code_of
 
@@ -34,6 +36,7 @@ WAIT_STEP_S: Final = 0.25
 LONGEST_TEST_S: Final = 20.0
 
 SENTENCES: Final = {
+    **COMPLAINTS,
     "unreachable": gettext_lazy("No answer: check address, unit number, wiring and power."),
     "bad_reply": gettext_lazy("The answer cannot be understood."),
     "other_answer": gettext_lazy("The device answered something else than was asked."),
@@ -97,6 +100,15 @@ def profile_choices() -> list[tuple[str, str]]:
     """Every profile, and the one that a person spells out."""
     known = [(profile.name, profile.title) for profile in all_profiles()]
     return [*known, (GENERIC, str(_("Other: registers typed by hand")))]
+
+
+def map_choices() -> list[tuple[str, str]]:
+    """What Tuya's data points may mean; those that no document names say so."""
+    guessed = _("%(title)s (not verified)")
+    return [
+        (name, f"Tuya · {each.title if each.verified else guessed % {'title': each.title}}")
+        for name, each in point_maps().items()
+    ]
 
 
 @dataclass(frozen=True, slots=True)

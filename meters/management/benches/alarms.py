@@ -18,13 +18,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from typing import Any, Final
 
 import psycopg
 
 from meters.management.benches._load import bodies
-from meters.management.benches.ingest import KEY, METERS, ROOT, Bench, load, servers
+from meters.management.benches.ingest import KEY, METERS, ROOT, Bench, load, servers, worker
 
 ROUNDS: Final = 5
 RINGING: Final = 40  # meters that cross a limit, the others make the load beside
@@ -33,7 +32,6 @@ LONGEST_WAIT_S: Final = 15.0
 POLL_S: Final = 0.004
 LOAD_ROWS: Final = 500
 LOAD_EVERY_S: Final = 0.1
-WORKER_STARTS_S: Final = 10.0
 TEN_RULES: Final = (
     ("threshold", "voltage_l1_v", "<", 198.0, 0, None, 0.0, None),
     ("threshold", "voltage_l2_v", "<", 198.0, 300, None, 2.0, None),
@@ -52,9 +50,10 @@ def run() -> dict[str, Any]:
     """For `manage.py bench alarms`."""
     with servers() as bench, psycopg.connect(bench.superuser_url, autocommit=True) as database:
         database.execute("SET search_path = pulso")
+        database.execute("DELETE FROM meters_alarmrule")
         _make_rules(database)
         found = {"rules": len(TEN_RULES), **_throughput(bench)}
-        with _worker(bench):
+        with worker(bench):
             alone = _waits(bench, database)
             with _load_beside(bench):
                 beside = _waits(bench, database)
@@ -96,22 +95,6 @@ def _throughput(bench: Bench) -> dict[str, Any]:
         "computed_rows_per_s": round(total / took["computed_s"]),
         "events": took["events"],
     }
-
-
-@contextmanager
-def _worker(bench: Bench) -> Iterator[None]:
-    """A Celery worker as `up` starts it."""
-    children = import_module("config.commands.children")
-    with (bench.folder / "worker.log").open("ab") as output:
-        process = import_module("config.services").spawn(
-            children.worker(), env=bench.environment, cwd=ROOT, output=output
-        )
-    try:
-        time.sleep(WORKER_STARTS_S)  # it also works off what the load has left behind
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def _post(connection: http.client.HTTPConnection, body: bytes) -> float:
