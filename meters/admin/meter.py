@@ -35,7 +35,7 @@ from meters.models import Installation, Meter, MeterKind
 from meters.selectors import presence, series
 from meters.selectors.series import WATER, Summary
 from meters.selectors.view import Drawing, MeterPeriod, View, amounts, draw
-from meters.services.installations import exchange_meter, install_meter
+from meters.services.installations import exchange_meter, install_meter, keep_meter
 
 look("online", "good", "sensors")
 look("silent", "bad", "sensors_off")
@@ -95,6 +95,11 @@ class MeterAdmin(DetailAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fieldsets
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change:
+            keep_meter(obj, form.changed_data)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Installed meters are exchanged, others installed."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +19,7 @@ from clients.kernel.api_fields import (
 from clients.models import Client
 from meters.models import DeviceKey, Installation, Meter, MeteringPoint, Site
 from meters.models.quantities import NAMES
+from meters.services.installations import keep_meter
 
 LARGEST_REGISTER = 10**15
 LONGEST_PERIOD = timedelta(days=5 * 366)
@@ -63,11 +65,18 @@ class MeterSerializer(TenantSerializer):
             "model",
             "kind",
             "digits",
+            "register_step",
+            "max_power_w",
+            "max_flow_l_per_h",
             "sample_seconds",
+            "reports_every_seconds",
             "is_active",
             "created_at",
         ]
         read_only_fields = ["created_at"]
+
+    def store(self, instance: Meter, values: dict[str, Any]) -> Meter:
+        return keep_meter(super().store(instance, values), values)
 
 
 class InstallationSerializer(TenantSerializer):
@@ -85,7 +94,19 @@ class InstallationSerializer(TenantSerializer):
             "ends_at",
             "start_register",
             "end_register",
+            "multiplier",
         ]
+
+
+def multiplier_field(**how: Any) -> serializers.DecimalField:
+    return serializers.DecimalField(
+        max_digits=12,
+        decimal_places=4,
+        min_value=Decimal("0.0001"),
+        required=False,
+        help_text="CT × PT: what one unit of the register stands for.",
+        **how,
+    )
 
 
 def register_field() -> StrictInteger:
@@ -105,6 +126,7 @@ class InstallSerializer(StrictSerializer):
     metering_point = PublicKeyField(MeteringPoint)
     at = StrictInstant()
     start_register = register_field()
+    multiplier = multiplier_field(default=Decimal(1))
 
 
 class ExchangeSerializer(StrictSerializer):
@@ -114,6 +136,7 @@ class ExchangeSerializer(StrictSerializer):
     at = StrictInstant()
     end_register = register_field()
     start_register = register_field()
+    multiplier = multiplier_field(allow_null=True, default=None)
 
 
 class DeviceKeySerializer(TenantSerializer):

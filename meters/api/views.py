@@ -14,6 +14,7 @@ from rest_framework.serializers import Serializer
 from clients.kernel.api import ChangeRow, CreateRow, DeleteRow, TenantViewSet
 from clients.kernel.api_lists import chosen_limit
 from clients.kernel.periods import Period
+from clients.kernel.tenancy import current_actor
 from meters.api.answers import MeterAnswers, PointAnswers
 from meters.api.filters import DeviceKeyFilter, MeterFilter, MeteringPointFilter, SiteFilter
 from meters.api.serializers import (
@@ -99,13 +100,15 @@ class MeteringPointViewSet(PointAnswers, CreateRow, ChangeRow, DeleteRow, Tenant
     def exchange(self, request: Request, **kwargs: Any) -> Response:
         """Take the meter down and put another up in its place."""
         point: MeteringPoint = self.get_object()
-        said = told(ExchangeSerializer, request)
+        said, actor = told(ExchangeSerializer, request), current_actor()
         installation = exchange_meter(
             point,
             said["meter"],
             at=said["at"],
             end_register=said["end_register"],
             start_register=said["start_register"],
+            multiplier=said["multiplier"],
+            author=actor.label if actor else "",
         )
         return Response(InstallationSerializer(installation).data, status=CREATED)
 
@@ -130,7 +133,11 @@ class MeterViewSet(MeterAnswers, CreateRow, ChangeRow, TenantViewSet):
         meter: Meter = self.get_object()
         said = told(InstallSerializer, request)
         installation = install_meter(
-            meter, said["metering_point"], at=said["at"], start_register=said["start_register"]
+            meter,
+            said["metering_point"],
+            at=said["at"],
+            start_register=said["start_register"],
+            multiplier=said["multiplier"],
         )
         return Response(InstallationSerializer(installation).data, status=CREATED)
 

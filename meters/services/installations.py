@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Collection
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
@@ -16,6 +17,7 @@ from meters.services.register_events import note_event
 from meters.services.touching import A_MOMENT, touch, touch_known
 
 ONE = Decimal(1)
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def install_meter(
@@ -156,3 +158,14 @@ def _compute_again(installation: Installation) -> None:
     touch((meter_id, edge, edge + A_MOMENT) for edge in edges)
     if installation.multiplier != 1:
         touch_known(meter_id, installation.starts_at, ends_at)
+
+
+# What a register's readings are judged by: another value may explain them differently.
+JUDGED_BY = frozenset({"kind", "digits", "register_step", "max_power_w", "max_flow_l_per_h"})
+
+
+def keep_meter(meter: Meter, changed: Collection[str]) -> Meter:
+    """The meter, saved by the caller; all of it is computed again when what judges it changed."""
+    if JUDGED_BY & set(changed):
+        touch_known(meter.pk, LONG_AGO, None)
+    return meter

@@ -215,7 +215,7 @@ def test_intervals_add_up_to_the_difference_of_the_register(
 
 @pytest.mark.commits
 @settings(
-    max_examples=60,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
