@@ -224,7 +224,7 @@ class MeterExceptionAdmin(DetailAdmin):
     def page_context(self, request: HttpRequest, subject: Any) -> dict[str, Any]:
         entry = CATALOGUE[subject.rule]
         zone = zone_of(subject.meter)
-        found = asked.drawn(subject, entry.looks_at, timezone.now())
+        found = asked.drawn(subject, entry.looks_at, now=timezone.now())
         (line,) = found.lines
         # A single reading has no width of its own.
         margin = (found.step_s or 0) if entry.looks_at == "readings" else 0

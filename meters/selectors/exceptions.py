@@ -77,6 +77,7 @@ def around(row: MeterException) -> Period:
     return Period(row.starts_at - margin, end + margin)
 
 
-def drawn(row: MeterException, looks_at: str, now: datetime) -> Series:
-    """The stretch and what lies around it, as columns of one line."""
-    return series(row.meter, [quantity_of(row, looks_at)], around(row), now=now)
+def drawn(row: MeterException, looks_at: str, *, now: datetime) -> Series:
+    """The stretch and what lies around it, as columns, with what was left out."""
+    names = [quantity_of(row, looks_at)]
+    return series(row.meter, names, around(row), now=now, with_disregarded=True)

@@ -173,8 +173,7 @@ def worker(bench: Bench) -> Iterator[None]:
     try:
         yield
     finally:
-        process.terminate()
-        process.wait(30)
+        _kill(process)  # what it has not finished is thrown away with the servers
 
 
 def _chain(bench: Bench, database: psycopg.Connection[Any], number: int) -> tuple[float, float]:
