@@ -84,7 +84,7 @@ class Letter:
 
 
 class Reader(Protocol):
-    """Who wants to hear. All of it blocks, and runs in one thread of its own."""
+    """Who wants to hear. All of it blocks, runs in a thread, and never twice at a time."""
 
     def take(self, letters: Sequence[Letter]) -> None:
         """Keep what was said. Raises Retryable to be asked again with the same letters."""
@@ -127,6 +127,7 @@ class Subscription:
         topics: Collection[str] = (),
         *,
         dialler: Callable[[str, int], socket.socket] = dial,
+        threads: ThreadPoolExecutor | None = None,
     ) -> None:
         self.account, self.reader, self.dialler = account, reader, dialler
         self.wanted = frozenset(topics)
@@ -138,7 +139,10 @@ class Subscription:
         self._settled_at = 0.0
         self._heard_at = 0.0
         self._deadline = 0.0
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mqtt")
+        # Each thread has connections to the database, so many brokers share few threads.
+        self._threads = threads or ThreadPoolExecutor(1, thread_name_prefix="mqtt")
+        self._turn = asyncio.Lock()
+        self._asides: set[asyncio.Task[None]] = set()
 
     def listen_to(self, topics: Collection[str]) -> None:
         """From now on these topics, and no others."""
@@ -152,8 +156,10 @@ class Subscription:
         self._arrived.set()
 
     def soon(self, work: Callable[[], None]) -> None:
-        """Do this in the reader's thread, when it has time."""
-        self._thread.submit(work)
+        """Do this when the reader has time for it."""
+        task = asyncio.create_task(self._tell(work))
+        self._asides.add(task)
+        task.add_done_callback(self._asides.discard)
 
     async def run(self) -> None:
         """Until `stop`."""
@@ -170,7 +176,6 @@ class Subscription:
                 pause = waits * random.uniform(0.8, 1.2)  # noqa: S311 - only spreads them out
                 await asyncio.wait_for(self._stopping.wait(), pause)
             waits = min(waits * 2, LONGEST_WAIT_S)
-        self._thread.shutdown(wait=False)
 
     async def _conversation(self) -> str:
         """Talk until something ends it; the code says what."""
@@ -278,7 +283,15 @@ class Subscription:
                 return
 
     async def _tell(self, said: Callable[[], None]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, said)
+        """One thing at a time: the reader keeps what it remembers without a lock."""
+        async with self._turn:
+            work = asyncio.get_running_loop().run_in_executor(self._threads, said)
+            try:
+                await asyncio.shield(work)
+            except asyncio.CancelledError:
+                with suppress(Exception):
+                    await work  # a thread cannot be stopped, and nobody else may go meanwhile
+                raise
 
 
 async def _end_of(client: Any) -> str:

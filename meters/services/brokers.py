@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 LEASE: Final = timedelta(seconds=12)
 LOOK_EVERY_S: Final = 3.0
 MOST_BROKERS: Final = 200
+THREADS: Final = 4  # that store what is heard, for all brokers together
 CLAIM: Final = "SELECT of_tenant, of_broker FROM meters_claim_brokers(%s, %s, %s)"
 
 
@@ -52,6 +54,7 @@ class Listening:
         self.name = name[:40] or f"{socket.gethostname()[:20]} {os.getpid()}"
         self.dialler, self.look_every_s = dialler, look_every_s
         self.held: dict[tuple[int, int], _Conversation] = {}
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="mqtt")
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -94,7 +97,9 @@ class Listening:
                 held.subscription.soon(reader.tell_news)
 
     def _begin(self, key: tuple[int, int], reader: BrokerReader, account: Account) -> None:
-        subscription = Subscription(account, reader, reader.topics, dialler=self.dialler)
+        subscription = Subscription(
+            account, reader, reader.topics, dialler=self.dialler, threads=self._threads
+        )
         task = asyncio.create_task(subscription.run())
         self.held[key] = _Conversation(reader, account, subscription, task)
 

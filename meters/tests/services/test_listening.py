@@ -193,7 +193,7 @@ def test_a_clock_from_1970_goes_to_quarantine(acacia: Tenant) -> None:
 
     assert energies(acacia, meter) == []
     with acting_for(acacia.pk):
-        assert [row.reason for row in Quarantine.objects.all()] == ["too_old"]
+        assert [row.reason for row in Quarantine.objects.all()] == ["clock_unset"]
 
 
 def test_a_last_will_is_the_connections_state(acacia: Tenant) -> None:
