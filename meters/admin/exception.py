@@ -227,7 +227,8 @@ class MeterExceptionAdmin(DetailAdmin):
         found = asked.drawn(subject, entry.looks_at, now=timezone.now())
         (line,) = found.lines
         # A single reading has no width of its own.
-        margin = (found.step_s or 0) if entry.looks_at == "readings" else 0
+        step = found.step_s or 0
+        margin = step if (subject.ends_at - subject.starts_at).total_seconds() < step else 0
         stretch = Mark(
             int(subject.starts_at.timestamp()) - margin,
             int(subject.ends_at.timestamp()) + margin,

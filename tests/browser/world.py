@@ -16,9 +16,10 @@ from clients.kernel.periods import month_of
 from clients.kernel.tenancy import acting_for
 from clients.models import Client, Tenant, User
 from clients.testing import LOGIN_BACKEND, make_client, make_member
-from meters.models import AlarmEvent, AlarmRule, Meter, MeteringPoint
+from meters.models import AlarmEvent, AlarmRule, Meter, MeterException, MeteringPoint
 from meters.services.alarms import follow_all
 from meters.services.intervals import recompute_all_touched
+from meters.services.validation.running import follow_changes
 from meters.testing import (
     keep_readings,
     make_alarm_rule,
@@ -76,6 +77,7 @@ def busy_tenant() -> tuple[Tenant, User]:
     keep_readings(meter, rows, now=now)
     recompute_all_touched(tenant_id)
     follow_all(tenant_id, now=now)
+    follow_changes(tenant_id, now=now)  # the hole is a suspicion
     return tenant, owner
 
 
@@ -89,6 +91,7 @@ def addresses_of(tenant: Tenant) -> dict[str, str]:
         point = MeteringPoint.objects.get().public_id
         alarm = AlarmEvent.objects.order_by("raised_at")[0].public_id
         rule = AlarmRule.objects.get().public_id
+        suspect = MeterException.objects.get(rule="missing_intervals").public_id
     day = datetime.now(UTC).date() - timedelta(days=1)
     page = f"/admin/meters/meter/{meter}/change/"
     return {
@@ -109,6 +112,10 @@ def addresses_of(tenant: Tenant) -> dict[str, str]:
         "meter analysis": f"{page}#analise",
         "meters health": "/admin/meters/health/",
         "voltage": f"/admin/meters/meteringpoint/{point}/voltage/",
+        "suspects": "/admin/meters/meterexception/",
+        "suspect": f"/admin/meters/meterexception/{suspect}/change/",
+        "rules": "/admin/meters/validationrule/",
+        "rule": "/admin/meters/validationrule/rule/?code=stuck_value",
         "invoices": "/admin/billing/invoice/",
         "invoice": f"/admin/billing/invoice/{invoice}/change/",
         "open invoice": f"/admin/billing/invoice/{still_open}/change/",

@@ -96,7 +96,9 @@ def test_defaults_are_within_their_own_bounds(code: str) -> None:
         checked(code, {"no_such": 1})
 
 
-@pytest.mark.parametrize("value", [True, "3", None, float("nan"), -1, 10**12])
+@pytest.mark.parametrize(
+    "value", [True, "3", None, float("nan"), float("inf"), -1, 10**12, 10**400], ids=repr
+)
 def test_a_parameter_is_a_number_within_its_bounds(value: object) -> None:
     with pytest.raises(WrongParameters):
         checked("stuck_value", {"at_least_hours": value})
