@@ -174,7 +174,10 @@ def worker(bench: Bench) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(30)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            _kill(process)  # in the middle of a minute's work, which nobody waits for
 
 
 def _chain(bench: Bench, database: psycopg.Connection[Any], number: int) -> tuple[float, float]:
