@@ -140,6 +140,13 @@ NAVIGATION: tuple[tuple[Any, list[Item]], ...] = (
                 "meters.view_meterexception",
                 METERING,
             ),
+            Item(
+                _("Register events"),
+                "restart_alt",
+                "meters_registerevent_changelist",
+                "meters.view_registerevent",
+                METERING,
+            ),
         ],
     ),
     (

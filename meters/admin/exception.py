@@ -224,11 +224,13 @@ class MeterExceptionAdmin(DetailAdmin):
     def page_context(self, request: HttpRequest, subject: Any) -> dict[str, Any]:
         entry = CATALOGUE[subject.rule]
         zone = zone_of(subject.meter)
-        found = asked.drawn(subject, entry.looks_at)
-        step = found.step_s
+        found = asked.drawn(subject, entry.looks_at, now=timezone.now())
+        (line,) = found.lines
+        # A single reading has no width of its own.
+        margin = (found.step_s or 0) if entry.looks_at == "readings" else 0
         stretch = Mark(
-            int(subject.starts_at.timestamp()) - (step if entry.looks_at == "readings" else 0),
-            int(subject.ends_at.timestamp()) + (step if entry.looks_at == "readings" else 0),
+            int(subject.starts_at.timestamp()) - margin,
+            int(subject.ends_at.timestamp()) + margin,
             "suspect",
             str(_("suspect")),
         )
@@ -244,13 +246,13 @@ class MeterExceptionAdmin(DetailAdmin):
             "is_by_itself": subject.resolution in BY_ITSELF,
             "meter_link": meter_link(subject, zone),
             "chart": {
-                "unit": found.unit,
+                "unit": line.unit,
                 "zone": zone.key,
                 "t": found.t,
-                "v": found.v,
+                "v": line.v,
                 "marks": [asdict(mark) for mark in [*found.marks, stretch]],
             },
-            "has_data": any(value is not None for value in found.v),
+            "has_data": any(value is not None for value in line.v),
         }
 
     @display(description=gettext_lazy("Suspicion"), header=True, ordering="rule")

@@ -120,7 +120,8 @@ def _row(row: MeterHealth, now: Any) -> dict[str, Any]:
         "is_low": row.week_share < LOW and row.seen_at is not None,
         "clock": _clock(row),
         "every": _every(row),
-        "open": show.number(row.open_events) if row.open_events else "",
+        "to_check": show.number(row.to_check) if row.to_check else "",
+        "alarms": show.number(row.alarms) if row.alarms else "",
         "waiting": show.number(row.waiting) if row.waiting else "",
     }
 

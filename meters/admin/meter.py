@@ -26,6 +26,7 @@ from clients.kernel.detail import DetailAdmin
 from clients.kernel.listing import Card, state_cards
 from clients.kernel.panels import Figure, figures_of
 from clients.kernel.periods import day_start, month_of
+from clients.kernel.tenancy import current_actor
 from clients.kernel.verbs import verb
 from meters.admin.analysis import live_value, load_csv, zoomed
 from meters.admin.clocks import clock_words
@@ -68,7 +69,16 @@ class MeterAdmin(DetailAdmin):
     page_module = "meters/meter.js"
     fieldsets = (
         (gettext_lazy("Device"), {"fields": [("serial", "model"), ("kind", "is_active")]}),
-        (gettext_lazy("How it counts"), {"fields": [("digits", "sample_seconds")]}),
+        (
+            gettext_lazy("How it counts"),
+            {
+                "fields": [
+                    ("digits", "register_step"),
+                    ("max_power_w", "max_flow_l_per_h"),
+                    ("sample_seconds", "reports_every_seconds"),
+                ]
+            },
+        ),
     )
     actions_detail = ("install", "exchange")
     empty_icon = "speed"
@@ -219,7 +229,13 @@ class MeterAdmin(DetailAdmin):
     def install(self, request: HttpRequest, form: Any, meter: Meter) -> str:
         filled = form.cleaned_data
         point, register = filled["metering_point"], filled["start_register"]
-        install_meter(meter, point, at=filled["since"], start_register=register)
+        install_meter(
+            meter,
+            point,
+            at=filled["since"],
+            start_register=register,
+            multiplier=filled["multiplier"],
+        )
         return _("%(meter)s measures %(place)s now.") % {"meter": meter, "place": point}
 
     @verb(
@@ -234,13 +250,15 @@ class MeterAdmin(DetailAdmin):
         variant=ActionVariant.PRIMARY,
     )
     def exchange(self, request: HttpRequest, form: Any, meter: Any) -> str:
-        filled = form.cleaned_data
+        filled, actor = form.cleaned_data, current_actor()
         exchange_meter(
             meter.serving[0].metering_point,
             filled["new_meter"],
             at=filled["since"],
             end_register=filled["end_register"],
             start_register=filled["start_register"],
+            multiplier=filled["multiplier"],
+            author=actor.label if actor else "",
         )
         return _("%(meter)s took over.") % {"meter": filled["new_meter"]}
 

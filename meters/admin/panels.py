@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,8 +21,20 @@ from clients.kernel.search import MOST, found_by
 from clients.models import Client
 from meters.admin.clocks import clock_words
 from meters.admin.meter import SITUATIONS, name_of
-from meters.models import Conflict, Handling, Interval, Meter, Quality, Quarantine
+from meters.admin.register_event import events_of
+from meters.models import (
+    Conflict,
+    Edit,
+    Estimate,
+    Handling,
+    Interval,
+    Meter,
+    Quality,
+    Quarantine,
+)
+from meters.models.interval import ML_PER_L, WS_PER_WH
 from meters.selectors import presence
+from meters.selectors.register_events import measure, to_check_of
 
 SHOWN = 20
 
@@ -91,11 +104,32 @@ def quality(request: HttpRequest, meter: Meter) -> dict[str, Any]:
     )
     conflicts, quarantined = waiting(meter)
     return {
+        "events": events_of(meter),
+        "gaps": [
+            {
+                "row": row,
+                "amount": measure(row.register, Decimal(row.amount) / unit_of(row.register)),
+            }
+            for row in Estimate.objects.filter(meter=meter)[:SHOWN]
+        ],
+        "edits": [
+            {"row": row, "amount": edited(row)} for row in Edit.objects.filter(meter=meter)[:SHOWN]
+        ],
         "clock": clock_words(meter, timezone.now()),
         "conflicts": conflicts.order_by("-measured_at")[:SHOWN],
         "quarantined": quarantined.order_by("-received_at")[:SHOWN],
         "estimated": estimated.order_by("-starts_at")[:SHOWN],
     }
+
+
+def unit_of(register: str) -> int:
+    """How many of an interval's units are one of the register's."""
+    return ML_PER_L if register in ("volume_l", "volume_ml") else WS_PER_WH
+
+
+def edited(edit: Edit) -> str:
+    register = "volume_l" if edit.column == "volume_ml" else "energy_import_wh"
+    return measure(register, Decimal(sum(edit.values)) / unit_of(register))
 
 
 def waiting(meter: Meter) -> tuple[Any, Any]:
@@ -105,7 +139,7 @@ def waiting(meter: Meter) -> tuple[Any, Any]:
 
 
 def troubles(meter: Meter) -> int | None:
-    return sum(rows.count() for rows in waiting(meter)) or None
+    return sum(rows.count() for rows in waiting(meter)) + (to_check_of(meter) or 0) or None
 
 
 @found_by("meters.view_meter")

@@ -10,7 +10,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from unfold.widgets import UnfoldAdminDateWidget
 
 from clients.kernel import show, when
@@ -109,7 +109,7 @@ def _bands(found: VoltageQuality) -> list[tuple[Any, str]]:
     low, high = show.number(b.adequate_from_v), show.number(b.adequate_to_v)
     lowest, highest = show.number(b.critical_below_v), show.number(b.critical_above_v)
     return [
-        (gettext_lazy("Adequate"), f"{low}–{high} V"),
-        (gettext_lazy("Precarious"), f"{lowest}–{low} V, {high}–{highest} V"),
-        (gettext_lazy("Critical"), f"< {lowest} V, > {highest} V"),
+        (pgettext_lazy("voltage", "Adequate"), f"{low}–{high} V"),
+        (pgettext_lazy("voltage", "Precarious"), f"{lowest}–{low} V, {high}–{highest} V"),
+        (pgettext_lazy("voltage", "Critical"), f"< {lowest} V, > {highest} V"),
     ]

@@ -12,6 +12,7 @@ from meters.api import (
     forwarding,
     peak_hours,
     readings_in_out,
+    register_events,
     set_apart,
     validation,
     views,
@@ -37,6 +38,9 @@ router.register("meter-exceptions", validation.MeterExceptionViewSet, basename="
 router.register("validation-rules", validation.ValidationRuleViewSet, basename="validation-rule")
 router.register("reading-imports", readings_in_out.ReadingImportViewSet, basename="reading-import")
 router.register("reading-exports", readings_in_out.ReadingExportViewSet, basename="reading-export")
+router.register("meter-events", register_events.RegisterEventViewSet, basename="meter-event")
+router.register("meter-estimates", register_events.EstimateViewSet, basename="meter-estimate")
+router.register("meter-edits", register_events.EditViewSet, basename="meter-edit")
 
 urlpatterns = [
     path("", include(router.urls)),

@@ -125,6 +125,7 @@ class Migration(migrations.Migration):
             name='Estimate',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=clients.kernel.keys.uuid7, editable=False, unique=True)),
                 ('register', models.CharField(max_length=30)),
                 ('starts_at', models.DateTimeField()),
                 ('ends_at', models.DateTimeField()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
@@ -35,7 +35,6 @@ RESOLUTIONS: Final = ("raw", *STEPS, "1mo")
 MOST_ASKED: Final = 4_000  # points, when somebody names the resolution: a month of quarter-hours
 A_MONTH_S: Final = 28 * 86_400
 FOLLOW_INTERVALS: Final = frozenset({*SUMS, "power_w", "flow_l_per_s"})
-# What a person or a rule set aside is no measurement.
 REGARDED: Final = (
     "NOT EXISTS (SELECT FROM meters_disregarded d "
     "WHERE d.meter_id = r.meter_id AND d.measured_at = r.measured_at)"
@@ -82,6 +81,12 @@ class _Asked:
     zone: ZoneInfo
     period: Period
     resolution: str
+    with_disregarded: bool = False
+
+    @property
+    def regarded(self) -> str:
+        """What a person or a rule set aside is no measurement, unless it is asked for."""
+        return "true" if self.with_disregarded else REGARDED
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -106,17 +111,19 @@ def series(
     now: datetime,
     resolution: str = "",
     compare: bool = False,
+    with_disregarded: bool = False,
 ) -> Series:
     """The quantities over the period, in the finest step that 2,000 points allow.
 
     Energy and volume are sums of intervals; anything else is what was read, or the mean of it with
     the lowest and highest value of each step, so that no peak is lost. The period grows to whole
-    steps. `compare` adds the values of the period before, under the same local times.
+    steps. `compare` adds the values of the period before, under the same local times. Disregarded
+    readings are left out, unless `with_disregarded`.
     """
     zone = place_of(meter).zone
     sums = [name for name in quantities if name in SUMS]
     read = [name for name in quantities if name not in SUMS]
-    asked = _Asked(meter, zone, period, resolution)
+    asked = _Asked(meter, zone, period, resolution, with_disregarded)
     if not sums and resolution in {"", "raw"}:
         raw = _raw(asked, read)
         if len(raw) <= MOST_POINTS:
@@ -149,7 +156,7 @@ def _on_whole_steps(asked: _Asked, *, has_sums: bool) -> _Asked:
     first, last = (_floor(at, asked.zone, name) for at in (asked.period.start, asked.period.end))
     if last < asked.period.end:
         last = _next(last, asked.zone, name)
-    return _Asked(asked.meter, asked.zone, Period(first, last), name)
+    return replace(asked, period=Period(first, last), resolution=name)
 
 
 def _floor(at: datetime, zone: ZoneInfo, resolution: str) -> datetime:
@@ -190,7 +197,7 @@ def _before(asked: _Asked) -> _Asked:
         first = day_start(date(number // 12, number % 12 + 1, 1), asked.zone)
     else:
         first = start - (end.replace(tzinfo=None) - start.replace(tzinfo=None))
-    return _Asked(asked.meter, asked.zone, Period(first, start), asked.resolution)
+    return replace(asked, period=Period(first, start))
 
 
 def _with_previous(line: Line, then_t: Sequence[int], then: Rows) -> Line:
@@ -272,7 +279,7 @@ def _averaged(asked: _Asked, names: Sequence[str]) -> list[Any]:
     return _query(
         f"SELECT {_bucket(asked, 'measured_at')} AS t, {listed} FROM meters_reading r "
         "WHERE tenant_id = %(tenant)s AND meter_id = %(meter)s "
-        f"AND measured_at >= %(start)s AND measured_at < %(end)s AND {REGARDED} "
+        f"AND measured_at >= %(start)s AND measured_at < %(end)s AND {asked.regarded} "
         "GROUP BY t ORDER BY t",
         asked,
     )
@@ -284,8 +291,8 @@ def _raw(asked: _Asked, names: Sequence[str]) -> list[Any]:
     return _query(
         f"SELECT date_part('epoch', measured_at)::bigint, {listed} "
         "FROM meters_reading r WHERE tenant_id = %(tenant)s AND meter_id = %(meter)s "
-        f"AND measured_at >= %(start)s AND measured_at < %(end)s AND ({any_of}) AND {REGARDED} "
-        f"ORDER BY measured_at LIMIT {MOST_POINTS + 1}",
+        f"AND measured_at >= %(start)s AND measured_at < %(end)s AND ({any_of}) "
+        f"AND {asked.regarded} ORDER BY measured_at LIMIT {MOST_POINTS + 1}",
         asked,
     )
 

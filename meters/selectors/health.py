@@ -17,6 +17,8 @@ from uuid import UUID
 from django.db import connection
 
 from clients.kernel.tenancy import current_tenant_id
+from meters.models import UNDECIDED
+from meters.models.alarm_event import OPEN
 from meters.models.interval import INTERVAL_SECONDS
 from meters.selectors.clocks import Clock, clocks_of
 from meters.selectors.presence import SILENT_AFTER, situation
@@ -32,7 +34,7 @@ ORDERS: Final = {
     "-seen": "seen_at NULLS FIRST, id",
     "week": "week_s, id",
     "-week": "week_s DESC, id",
-    "open": "open_events DESC, id",
+    "open": "alarms + to_check + waiting DESC, id",
 }
 SITUATIONS: Final = ("online", "silent", "never", "incomplete", "odd")
 INCOMPLETE: Final = 0.95
@@ -50,7 +52,8 @@ class MeterHealth:
     seen_at: datetime | None
     day_share: float
     week_share: float
-    open_events: int
+    to_check: int  # register events and suspect readings that wait for a decision
+    alarms: int
     waiting: int  # in quarantine
     expected_every_s: int | None
     every_s: int | None
@@ -80,6 +83,12 @@ _ALL: Final = """
     ), event AS (
         SELECT meter_id, count(*) AS n FROM meters_registerevent
         WHERE tenant_id = %(tenant)s AND state = 'detected' GROUP BY meter_id
+    ), alarm AS (
+        SELECT meter_id, count(*) AS n FROM meters_alarmevent
+        WHERE tenant_id = %(tenant)s AND state = ANY (%(ringing)s) GROUP BY meter_id
+    ), suspect AS (
+        SELECT meter_id, count(*) AS n FROM meters_meterexception
+        WHERE tenant_id = %(tenant)s AND state = ANY (%(undecided)s) GROUP BY meter_id
     ), waiting AS (
         SELECT meter_id, count(*) AS n FROM meters_quarantine
         WHERE tenant_id = %(tenant)s AND status = 'waiting' GROUP BY meter_id
@@ -87,7 +96,8 @@ _ALL: Final = """
         SELECT meter_id, sum(seconds_covered) AS s FROM meters_daytotal
         WHERE tenant_id = %(tenant)s AND day >= %(first)s AND day < %(today)s GROUP BY meter_id
     ), known AS (
-        SELECT named.*, seen.seen_at, coalesce(event.n, 0) AS open_events, coalesce(waiting.n, 0) AS waiting,
+        SELECT named.*, seen.seen_at, coalesce(event.n, 0) + coalesce(suspect.n, 0) AS to_check, coalesce(alarm.n, 0) AS alarms,
+            coalesce(waiting.n, 0) AS waiting,
             coalesce(week.s, 0) AS week_s
         FROM named
         LEFT JOIN LATERAL (
@@ -97,11 +107,13 @@ _ALL: Final = """
             ORDER BY r.measured_at DESC LIMIT 1
         ) seen ON true
         LEFT JOIN event ON event.meter_id = named.id
+        LEFT JOIN alarm ON alarm.meter_id = named.id
+        LEFT JOIN suspect ON suspect.meter_id = named.id
         LEFT JOIN waiting ON waiting.meter_id = named.id
         LEFT JOIN week ON week.meter_id = named.id
     ), told AS (
         SELECT known.*, CASE WHEN seen_at IS NULL THEN 'never' WHEN seen_at < %(silent)s THEN 'silent' ELSE 'online' END AS state,
-            seen_at IS NOT NULL AND week_s < %(complete_s)s AS is_incomplete, open_events + waiting > 0 AS is_odd
+            seen_at IS NOT NULL AND week_s < %(complete_s)s AS is_incomplete, to_check + alarms + waiting > 0 AS is_odd
         FROM known
     ), counted AS (
         SELECT count(*) FILTER (WHERE state = 'online') AS online, count(*) FILTER (WHERE state = 'silent') AS silent,
@@ -112,7 +124,7 @@ _ALL: Final = """
             OR (%(state)s = 'incomplete' AND is_incomplete) OR (%(state)s = 'odd' AND is_odd)
         ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s
     )
-    SELECT shown.id, public_id, name, serial, client, seen_at, week_s, open_events, waiting, reports_every_seconds,
+    SELECT shown.id, public_id, name, serial, client, seen_at, week_s, to_check, alarms, waiting, reports_every_seconds,
         counted.online, counted.silent, counted.never, counted.incomplete, counted.odd, counted.n
     FROM counted LEFT JOIN shown ON true
 """
@@ -152,6 +164,8 @@ def health(
         {
             **common,
             "like": like,
+            "ringing": [state.value for state in OPEN],
+            "undecided": [state.value for state in UNDECIDED],
             "state": state,
             "silent": now - SILENT_AFTER,
             "first": day - WEEK,
@@ -161,7 +175,7 @@ def health(
             "offset": (page - 1) * PAGE,
         },
     )
-    counts = dict(zip(SITUATIONS, rows[0][10:15], strict=True))
+    counts = dict(zip(SITUATIONS, rows[0][11:16], strict=True))
     shown = [row for row in rows if row[0] is not None]
     start = now - A_DAY
     whole = datetime.fromtimestamp(
@@ -171,7 +185,7 @@ def health(
         row[0]: row[1:]
         for row in _query(_LATELY, {**common, "ids": [row[0] for row in shown], "day": whole})
     }
-    total = counts[state] if state else rows[0][15]
+    total = counts[state] if state else rows[0][16]
     clocks = clocks_of([row[0] for row in shown], now)
     found = [_row(row, lately[row[0]], clocks.get(row[0]), now) for row in shown]
     return HealthPage(found, total, counts)
@@ -180,7 +194,8 @@ def health(
 def _row(
     row: Sequence[Any], lately: Sequence[Any], clock: Clock | None, now: datetime
 ) -> MeterHealth:
-    _id, public_id, name, serial, client, seen_at, week_s, events, waiting, expected, *_rest = row
+    _id, public_id, name, serial, client, seen_at, week_s = row[:7]
+    to_check, alarms, waiting, expected = row[7:11]
     day_s, every = lately
     return MeterHealth(
         public_id,
@@ -191,7 +206,8 @@ def _row(
         seen_at,
         min((day_s or 0) / DAY_S, 1),
         min(week_s / WEEK.total_seconds(), 1),
-        events,
+        to_check,
+        alarms,
         waiting,
         expected,
         every,

@@ -27,14 +27,16 @@ TOUCHED_METERS: Final = """
     SELECT meter_id, count(DISTINCT quarter_at) FROM meters_touched WHERE tenant_id = %s
     GROUP BY meter_id ORDER BY min(id) LIMIT %s
 """
+# `= ANY (ARRAY (…))` looks the rows up one by one: the table is empty most of the time, and a plan
+# made from that would compare each of its rows with each.
 TAKE_TOUCHED: Final = """
     WITH taken AS (
-        DELETE FROM meters_touched WHERE id IN (
+        DELETE FROM meters_touched WHERE id = ANY (ARRAY (
             SELECT id FROM (
                 SELECT id, dense_rank() OVER (PARTITION BY meter_id ORDER BY quarter_at) AS place
                 FROM meters_touched WHERE tenant_id = %s AND meter_id = ANY (%s)
             ) ranked WHERE place <= %s
-        ) RETURNING meter_id, quarter_at
+        )) RETURNING meter_id, quarter_at
     ), ranges AS (
         SELECT meter_id, range_agg(tstzrange(quarter_at, quarter_at + interval '15 min')) AS all_of_it
         FROM taken GROUP BY meter_id

@@ -17,7 +17,7 @@ readings gives the same rows. Rows edited by a person are left as they are.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -39,6 +39,7 @@ from meters.services.touching import touch_from
 
 METERS_AT_ONCE: Final = 500
 QUARTERS_AT_ONCE: Final = 6_000
+SEGMENTS_AT_ONCE: Final = 20_000
 SAME_STRETCH: Final = timedelta(days=4)
 QUARTERS_OF_A_METER: Final = 672  # a week: one meter's long past must not keep others waiting
 
@@ -220,9 +221,23 @@ def _corrected(facts: Mapping[int, Facts], run: Run, floor: datetime | None) -> 
 
 
 def _write(cursor: Any, made: Sequence[Corrected]) -> None:
-    made = _side_by_side(made)
-    if not made:
-        return
+    for some in _batches(_side_by_side(made)):
+        _write_some(cursor, some)
+
+
+def _batches(made: Iterable[Corrected]) -> Iterator[list[Corrected]]:
+    """As many stretches as make a statement of a few megabytes."""
+    some: list[Corrected] = []
+    for stretch in made:
+        some.append(stretch)
+        if sum(len(one.segments) for one in some) >= SEGMENTS_AT_ONCE:
+            yield some
+            some = []
+    if some:
+        yield some
+
+
+def _write_some(cursor: Any, made: Sequence[Corrected]) -> None:
     facts = {stretch.facts.meter_id: stretch.facts for stretch in made}
     islands = [
         _Island(

@@ -13,7 +13,7 @@ from clients.kernel.tenancy import current_tenant_id
 from meters.errors import BadDecision
 from meters.models import EventKind, EventState, Meter, RegisterEvent
 from meters.services.corrected import Corrected
-from meters.services.detection import EXCURSIONS, Found
+from meters.services.detection import EXCURSIONS, UNKNOWN, Found
 from meters.services.meter_facts import instant
 from meters.services.touching import A_MOMENT, touch
 
@@ -87,14 +87,6 @@ def _fill(row: RegisterEvent, event: Found) -> None:
         setattr(row, name, value)
 
 
-def used_in(event: RegisterEvent) -> Decimal | None:
-    """What counts as used between the readings before and after, in the register's unit."""
-    if event.offset is None or event.value_before is None or event.value_after is None:
-        return None
-    used = event.value_after * (event.factor or 1) + event.offset - event.value_before
-    return max(Decimal(used), Decimal(0))
-
-
 def confirm_event(
     event: RegisterEvent, *, author: str, now: datetime, note: str = ""
 ) -> RegisterEvent:
@@ -117,34 +109,43 @@ def correct_event(
     `real`: the value after is right; with `used` (Wh or L), so much was used in between. `scale`
     needs the factor by which values from then on are multiplied. `drop` and `jump` leave it open.
     """
+    if not event.register:
+        raise BadDecision(_("What a person did to the meter is not corrected here."), "bad_kind")
     if kind not in CORRECTIONS and kind != event.detected_kind:
         raise BadDecision(_("An event cannot be corrected to this."), "bad_kind")
     if kind == EventKind.SCALE and not factor:
         raise BadDecision(_("Say by what values are to be multiplied."), "factor_missing")
     if kind == EventKind.ROLLOVER and not event.meter.modulus:
         raise BadDecision(_("Say first how many digits the register has."), "digits_missing")
+    if used is not None and used < 0:
+        raise BadDecision(_("An amount is not negative."), "negative")
     event.kind = EventKind(kind)
-    before, after = event.value_before or 0, event.value_after or 0
     event.factor = factor if kind == EventKind.SCALE else Decimal(1)
-    if kind == EventKind.ROLLOVER:
-        event.offset = event.meter.modulus
-    elif kind == EventKind.RESET:
-        event.offset = before
-    elif kind in (EventKind.DROP, EventKind.JUMP, EventKind.EXCHANGE):
-        event.offset = None
-    else:
-        event.offset = 0
-    if kind == EventKind.REAL and used is not None:
-        if used < 0:
-            raise BadDecision(_("An amount is not negative."), "negative")
-        event.offset = used + before - after
+    event.offset = _offset(event, used)
     if kind not in EXCURSIONS:
         event.value_between, event.left_out = None, 0
     return _decide(event, EventState.CORRECTED, author=author, now=now, note=note)
 
 
+def _offset(event: RegisterEvent, used: int | None) -> int | None:
+    """What is added to the values after it, so that they go on from those before."""
+    before, after = event.value_before or 0, event.value_after or 0
+    if event.kind == EventKind.ROLLOVER:
+        modulus: int | None = event.meter.modulus
+        return modulus
+    if event.kind == EventKind.RESET:
+        return before
+    if event.kind in UNKNOWN:
+        return None
+    if event.kind == EventKind.REAL and used is not None:
+        return used + before - after
+    return 0
+
+
 def reopen_event(event: RegisterEvent) -> None:
     """Take the decision back: readings alone say again what it was."""
+    if not event.register or event.state == EventState.DETECTED:
+        raise BadDecision(_("There is no decision to take back."), "nothing_to_undo")
     with transaction.atomic():
         touch([(event.meter_id, event.starts_at, _end_of(event))])
         event.delete()

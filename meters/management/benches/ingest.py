@@ -173,11 +173,7 @@ def worker(bench: Bench) -> Iterator[None]:
     try:
         yield
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            _kill(process)  # in the middle of a minute's work, which nobody waits for
+        _kill(process)  # what it has not finished is thrown away with the servers
 
 
 def _chain(bench: Bench, database: psycopg.Connection[Any], number: int) -> tuple[float, float]:

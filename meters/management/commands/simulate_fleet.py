@@ -14,8 +14,9 @@ from clients.kernel.tenancy import across_tenants
 from clients.models import Tenant
 from meters.services.brokers import enter_broker
 from meters.services.connections import connect_places
-from meters.simulators.fleet import PARTS, ModbusPart, Part, Place
+from meters.simulators.fleet import PARTS, ModbusPart, Part
 from meters.simulators.mqtt_fleet import MqttPart, NoBroker
+from meters.simulators.place import Place
 
 
 class Command(BaseCommand):

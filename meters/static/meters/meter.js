@@ -91,6 +91,7 @@ function drawLine(part, compare) {
 // Marking a stretch fetches it, as fine as it is known; a double click shows everything again.
 const zoomIn = document.getElementById("zoom-in"), zoomOut = document.getElementById("zoom-out");
 const zoomedBox = document.getElementById("zoomed");
+const heading = document.getElementById("t-power"), named = heading?.textContent;
 let compared = true, shown = null;
 
 async function zoom(from, to) {
@@ -107,6 +108,7 @@ async function zoom(from, to) {
     const moment = (ts) => `${day(ts, data.zone)}, ${clock(ts, data.zone)}`;
     zoomedBox.textContent = say("shown_span", { from: moment(start), to: moment(end), share: percent(part.known) });
     zoomOut.hidden = false;
+    heading.textContent = say(data.unit === "flow" ? "flow" : "active_power");
   } catch { /* the chart stays as it is */ } finally { box.removeAttribute("aria-busy"); }
 }
 
@@ -121,6 +123,7 @@ function reset() {
   shown = null;
   zoomOut.hidden = true;
   zoomedBox.textContent = "";
+  heading.textContent = named;
   draw();
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
@@ -14,6 +15,8 @@ from meters.testing import make_meter
 
 pytestmark = pytest.mark.django_db
 PAGE = "/admin/meters/mqttbroker/"
+HTMX = {"HX-Request": "true"}
+SAID = {"_form_submitted": "True"}
 
 
 @pytest.fixture
@@ -69,7 +72,8 @@ def test_a_broker_is_paused_and_listened_to_again(acacia: Tenant, office: Any) -
     row = make_broker(acacia, state=BrokerState.CONNECTED)
 
     for verb, is_active in (("pause", False), ("resume", True)):
-        office.post(f"{PAGE}{row.public_id}/{verb}/", {})
+        link = reverse(f"admin:meters_mqttbroker_{verb}", args=[row.public_id])
+        assert office.post(link, SAID, headers=HTMX).status_code == 200
         row.refresh_from_db()
         assert row.is_active is is_active
 
