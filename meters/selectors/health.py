@@ -194,7 +194,9 @@ def health(
 def _row(
     row: Sequence[Any], lately: Sequence[Any], clock: Clock | None, now: datetime
 ) -> MeterHealth:
-    _id, public_id, name, serial, client, seen_at, week_s, *counts, expected = row[:11]
+    _id, public_id, name, serial, client, seen_at, week_s, to_check, alarms, waiting, expected = (
+        row[:11]
+    )
     day_s, every = lately
     return MeterHealth(
         public_id,
@@ -205,7 +207,9 @@ def _row(
         seen_at,
         min((day_s or 0) / DAY_S, 1),
         min(week_s / WEEK.total_seconds(), 1),
-        *counts,
+        to_check,
+        alarms,
+        waiting,
         expected,
         every,
         clock,
