@@ -194,8 +194,9 @@ def health(
 def _row(
     row: Sequence[Any], lately: Sequence[Any], clock: Clock | None, now: datetime
 ) -> MeterHealth:
-    _id, public_id, name, serial, client, seen_at, week_s = row[:7]
-    to_check, alarms, waiting, expected = row[7:11]
+    _id, public_id, name, serial, client, seen_at, week_s, to_check, alarms, waiting, expected = (
+        row[:11]
+    )
     day_s, every = lately
     return MeterHealth(
         public_id,

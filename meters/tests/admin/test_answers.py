@@ -28,10 +28,10 @@ def test_analysis_says_what_it_knows_and_what_it_lacks(acacia: Tenant) -> None:
 
     assert (full.status_code, bare.status_code) == (200, 200)
     text = full.content.decode()
-    assert "Always on" in text
+    assert "Sempre ligado" in text
     assert "400\u00a0W" in text
-    assert "names its distributor" in text
-    assert "14 are needed" in text
+    assert "disser a distribuidora" in text
+    assert "são necessários 14" in text
     assert curve.splitlines()[:2] == ["share_of_time,watts", "0.00,400.0"]
     assert len(curve.splitlines()) == 102
 
@@ -86,7 +86,7 @@ def test_pages_of_health_and_voltage_open(acacia: Tenant) -> None:
 
     assert [page.status_code for page in pages] == [200, 200, 200]
     assert [voltage.status_code, other.status_code] == [200, 200]
-    assert "0 of the 1008" in other.content.decode()
+    assert "0 das 1008" in other.content.decode()
 
 
 def test_known_hours_are_copied_from_the_list(acacia: Tenant) -> None:
