@@ -120,6 +120,13 @@ NAVIGATION: tuple[tuple[Any, list[Item]], ...] = (
         [
             Item(_("Meters"), "speed", "meters_meter_changelist", "meters.view_meter", METERING),
             Item(
+                _("Health of the meters"),
+                "sensors",
+                "meters_health",
+                "meters.view_meter",
+                METERING,
+            ),
+            Item(
                 _("Alarms"),
                 "notifications",
                 "meters_alarmevent_changelist",
@@ -131,6 +138,13 @@ NAVIGATION: tuple[tuple[Any, list[Item]], ...] = (
                 "rule",
                 "meters_meterexception_changelist",
                 "meters.view_meterexception",
+                METERING,
+            ),
+            Item(
+                _("Register events"),
+                "restart_alt",
+                "meters_registerevent_changelist",
+                "meters.view_registerevent",
                 METERING,
             ),
         ],

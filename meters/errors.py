@@ -80,6 +80,32 @@ class BadFile(DomainError):
     code = "bad_file"
 
 
+class BadEdit(DomainError):
+    """Values cannot be filled in as asked; nothing is changed."""
+
+    code = "bad_edit"
+
+
+class BadDecision(DomainError):
+    """An event cannot be decided as asked; nothing is changed."""
+
+    code = "bad_decision"
+
+
+class NotEnoughData(DomainError):
+    """What was measured does not suffice for this answer."""
+
+    code = "not_enough_data"
+    http_status = 422
+
+
+class LimitsRequired(DomainError):
+    """Capability is against limits that somebody set; there are none of its own."""
+
+    code = "limits_required"
+    http_status = 422
+
+
 class BusBusy(DomainError):
     """Somebody else is talking on the line of this connection."""
 

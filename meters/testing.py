@@ -9,7 +9,17 @@ from typing import Any
 
 from clients.models import Client, Tenant
 from clients.testing import make_client
-from meters.models import AlarmRule, Connection, Installation, Meter, MeteringPoint, Site
+from meters.models import (
+    AlarmRule,
+    Connection,
+    Installation,
+    Interval,
+    Meter,
+    MeteringPoint,
+    Quality,
+    Rule,
+    Site,
+)
 from meters.services.ingest import Answer, store_readings
 from meters.services.keys import NewKey, create_key
 from meters.services.samples import samples_of
@@ -51,7 +61,7 @@ def make_meter(
 def make_connection(*, tenant: Tenant, meter: Meter | None = None, **fields: Any) -> Connection:
     """A Modbus connection that is due now."""
     meter = meter or make_meter(tenant=tenant)
-    given = {"profile": "eastron-sdm630", "host": "127.0.0.1", "port": 502, "timeout_ms": 300}
+    given = {"profile": "eastron-sdm630", "host": "127.0.0.1", "port": 502, "timeout_ms": 2_000}
     return Connection.objects.create(**{"tenant": tenant, "meter": meter, **given, **fields})
 
 
@@ -78,6 +88,31 @@ def register_rows(
         {"measured_at": start + every * place, "energy_import_wh": register}
         for place, register in enumerate(registers_wh)
     ]
+
+
+def keep_intervals(
+    meter: Meter, start: datetime, watts: Sequence[float | None], **fields: Any
+) -> None:
+    """Quarter-hours of a mean power, one after the other; None is one about which nothing is
+    known."""
+    Interval.objects.bulk_create(
+        Interval(
+            **{
+                "tenant_id": meter.tenant_id,
+                "meter": meter,
+                "starts_at": start + timedelta(minutes=15 * place),
+                "energy_import_ws": round(power * 900),
+                "power_mean_w": power,
+                "power_max_w": power,
+                "seconds_covered": 900,
+                "quality": Quality.MEASURED,
+                "rule": Rule.REGISTER,
+                **fields,
+            }
+        )
+        for place, power in enumerate(watts)
+        if power is not None
+    )
 
 
 def make_alarm_rule(*, tenant: Tenant, **fields: Any) -> AlarmRule:

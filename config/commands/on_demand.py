@@ -35,6 +35,12 @@ ON_DEMAND: Final = (
         (list(POLLED),),
         (sys.executable, "manage.py", "poll"),
     ),
+    OnDemand(
+        "mqtt",  # a broker that nobody listens to: claimed for no time at all
+        "SELECT EXISTS (SELECT FROM pulso.meters_claim_brokers(%s, 1, interval '0 s'))",
+        ("up",),
+        (sys.executable, "manage.py", "mqtt"),
+    ),
 )
 
 

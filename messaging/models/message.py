@@ -154,7 +154,7 @@ class Message(LeasedModel, PublicIdModel):
     @property
     def recipient(self) -> Recipient:
         """Whom it goes to."""
-        found = self.client or self.member
+        found: Recipient | None = self.client or self.member
         assert found is not None  # noqa: S101 - the database holds one of them
         return found
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
@@ -69,6 +69,7 @@ class AlarmEventAdmin(DetailAdmin):
     search_help_text = gettext_lazy("Rule, meter or place")
     date_hierarchy = "raised_at"
     actions_detail = ("acknowledge",)
+    list_before_template = "meters/alarm_cards.html"
     head_template = "meters/alarm_head.html"
     overview_template = "meters/alarm_overview.html"
     overview_slug = "alarme"
@@ -174,7 +175,7 @@ def own_figures(event: AlarmEvent, zone: Any) -> list[Figure]:
         worst = alarm_words.amount(event.metric, event.extreme_value)
         found.append(Figure(_("Worst"), worst or "—"))
     reason = str(event.get_clear_reason_display()) if event.clear_reason else ""
-    found.append(Figure(_("Ended"), end or _("not yet"), reason))
+    found.append(Figure(pgettext("alarm", "Ended"), end or _("not yet"), reason))
     return found
 
 

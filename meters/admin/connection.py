@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import Count, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -16,7 +18,11 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.views import ChangeList
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+)
 
 from clients.kernel import show, when
 from clients.kernel.admin import TenantAdmin, office_page
@@ -27,20 +33,23 @@ from clients.kernel.panels import panel
 from clients.kernel.verbs import verb
 from clients.kernel.work import Verb, WorkItem, work
 from meters.admin.meter import name_of
+from meters.drivers.checks import LAST_CHANNEL
 from meters.drivers.profiles import EXTRA
-from meters.models import Connection, ConnectionDriver, ConnectionState, Meter
+from meters.models import Connection, ConnectionDriver, ConnectionState, Meter, MqttBroker
 from meters.models.quantities import QUANTITIES
 from meters.selectors import presence
 from meters.services.connections import (
     Tested,
     adopt_profile,
     ask_soon,
+    map_choices,
     pause_connection,
     profile_choices,
     resume_connection,
     sentence_of,
     test_connection,
 )
+from meters.services.listening import BROKER, CHANNEL
 
 look("connection_new", "plain", "hourglass_empty")
 look("connection_ok", "good", "sensors")
@@ -62,6 +71,21 @@ class ConnectionForm(TenantForm):
         help_text=gettext_lazy("Which registers the device has, and what they mean."),
     )
 
+    broker = forms.ChoiceField(
+        label=gettext_lazy("MQTT broker"),
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text=gettext_lazy("Where the device publishes. Empty: your oldest one."),
+    )
+    channel = forms.IntegerField(
+        label=gettext_lazy("Channel"),
+        required=False,
+        min_value=0,
+        max_value=LAST_CHANNEL,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=gettext_lazy("Of a Shelly that measures several circuits; the first is 0."),
+    )
+
     class Meta:
         model = Connection
         fields = "__all__"  # the page names them
@@ -73,7 +97,24 @@ class ConnectionForm(TenantForm):
         super().__init__(*args, **kwargs)
         if "profile" in self.fields:
             field: Any = self.fields["profile"]
-            field.choices = [("", "—"), *profile_choices()]
+            field.choices = [("", "—"), *profile_choices(), *map_choices()]
+        if "broker" in self.fields:
+            chosen: Any = self.fields["broker"]
+            brokers = MqttBroker.objects.order_by("name")
+            chosen.choices = [("", "—"), *((str(b.public_id), b.name) for b in brokers)]
+            for name in (BROKER, CHANNEL):
+                self.initial.setdefault(name, self.instance.options.get(name))
+
+    def clean(self) -> dict[str, Any]:
+        """The broker and the channel are options with a field of their own."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        options = cleaned.get("options")
+        if isinstance(options, dict) and "broker" in self.fields:
+            said = {name: cleaned.get(name) for name in (BROKER, CHANNEL)}
+            others = {name: value for name, value in options.items() if name not in said}
+            kept = {name: value for name, value in said.items() if value not in (None, "")}
+            cleaned["options"] = others | kept
+        return cleaned
 
     def clean_secrets(self) -> str:
         typed: str = self.cleaned_data["secrets"]
@@ -121,6 +162,7 @@ class ConnectionAdmin(TenantAdmin):
             gettext_lazy("Where it is"),
             {"fields": [("transport", "unit_id"), ("host", "port"), "serial_path", "address"]},
         ),
+        (gettext_lazy("Devices that speak by themselves"), {"fields": [("broker", "channel")]}),
         (gettext_lazy("Serial line"), {"fields": [("baud", "parity", "stop_bits")]}),
         (gettext_lazy("How often"), {"fields": [("poll_every_seconds", "timeout_ms")]}),
         (gettext_lazy("For this driver alone"), {"fields": ["options", "secrets"]}),
@@ -137,6 +179,14 @@ class ConnectionAdmin(TenantAdmin):
         serving = Prefetch("meter__installations", presence.serving(), to_attr="serving")
         rows: QuerySet[Connection] = super().get_queryset(request)
         return rows.select_related("meter").prefetch_related(serving)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> Any:
+        """From a meter's page, its connection."""
+        initial: Any = super().get_changeform_initial_data(request)
+        asked = initial.pop("meter", None)
+        with suppress(ValidationError):
+            initial["meter"] = Meter.objects.filter(public_id=asked).first()
+        return initial
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [*super().get_readonly_fields(request, obj), "said", *(["meter"] if obj else [])]
@@ -305,7 +355,7 @@ def connections_of(request: HttpRequest, meter: Meter) -> dict[str, Any]:
         for row in Connection.objects.filter(meter=meter).select_related("meter")
     ]
     add = reverse("admin:meters_connection_add")
-    return {"rows": rows, "add": f"{add}?meter={meter.pk}"}
+    return {"rows": rows, "add": f"{add}?meter={meter.public_id}"}
 
 
 @work("meters.change_connection")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+)
 
 from clients.kernel.forms import BaseDialog, MomentField
 from meters.models import Meter, MeteringPoint
@@ -18,6 +23,14 @@ REGISTER = {
     "widget": UnfoldAdminIntegerFieldWidget,
     "help_text": _("In Wh or litres, as the register shows it. Empty when unknown."),
 }
+MULTIPLIER = {
+    "min_value": Decimal("0.0001"),
+    "max_digits": 12,
+    "decimal_places": 4,
+    "initial": Decimal(1),
+    "widget": UnfoldAdminDecimalFieldWidget,
+    "help_text": _("CT × PT: what one unit of the register stands for. 1 without transformers."),
+}
 
 
 class InstallDialog(BaseDialog):
@@ -26,6 +39,7 @@ class InstallDialog(BaseDialog):
     )
     since = MomentField(label=_("Since"))
     start_register = forms.IntegerField(label=_("First reading"), **REGISTER)
+    multiplier = forms.DecimalField(label=_("Multiplier"), **MULTIPLIER)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: the dialog's own arguments
         super().__init__(*args, **kwargs)
@@ -43,6 +57,11 @@ class ExchangeDialog(BaseDialog):
     since = MomentField(label=_("Since"))
     end_register = forms.IntegerField(label=_("Last reading of the old meter"), **REGISTER)
     start_register = forms.IntegerField(label=_("First reading of the new meter"), **REGISTER)
+    multiplier = forms.DecimalField(
+        label=_("Multiplier"),
+        required=False,
+        **{**MULTIPLIER, "initial": None, "help_text": _("Empty: as before.")},
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: the dialog's own arguments
         super().__init__(*args, **kwargs)

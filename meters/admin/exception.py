@@ -53,6 +53,7 @@ from meters.services.validation.decisions import (
     accept_exceptions,
     acknowledge_exception,
     disregard_exception,
+    estimate_exception,
     readings_in,
     reopen_exception,
 )
@@ -87,7 +88,7 @@ class LeaveOutDialog(NoteDialog):
     preview_template = "meters/admin/leave_out.html"
 
     def preview(self, object_id: str | None) -> dict[str, object]:
-        row = MeterException.objects.filter(public_id=object_id).first()
+        row = MeterException.objects.filter(public_id=object_id).first() if object_id else None
         return {"count": readings_in(row) if row else 0}
 
 
@@ -133,7 +134,7 @@ class ClientFilter(SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()
-        if not chosen or chosen not in {code for code, _name in self.lookup_choices}:
+        if chosen is None or chosen not in {code for code, _name in self.lookup_choices}:
             return queryset
         meters = Meter.objects.filter(
             installations__ends_at__isnull=True,
@@ -161,7 +162,7 @@ class MeterExceptionAdmin(DetailAdmin):
     fields = ("meter", "rule", "severity", "starts_at", "ends_at", "state", "resolution", "note")
     readonly_fields = fields
     actions = ("accept_many",)
-    actions_detail = ("accept", "leave_out", "look_at", "reopen")
+    actions_detail = ("accept", "leave_out", "estimate", "look_at", "reopen")
     empty_icon = "task_alt"
     empty_title = gettext_lazy("No reading waits for you")
     empty_text = gettext_lazy("What the rules do not believe would be here, with the reason.")
@@ -183,6 +184,8 @@ class MeterExceptionAdmin(DetailAdmin):
             shown = {"accept", "look_at"}
             if CATALOGUE[row.rule].can_leave_out:
                 shown.add("leave_out")
+            if CATALOGUE[row.rule].can_estimate:
+                shown.add("estimate")
             if row.state == ExceptionState.ACKNOWLEDGED:
                 shown.discard("look_at")
         elif row and row.resolution not in BY_ITSELF:
@@ -221,11 +224,13 @@ class MeterExceptionAdmin(DetailAdmin):
     def page_context(self, request: HttpRequest, subject: Any) -> dict[str, Any]:
         entry = CATALOGUE[subject.rule]
         zone = zone_of(subject.meter)
-        found = asked.drawn(subject, entry.looks_at)
-        step = found.step_s
+        found = asked.drawn(subject, entry.looks_at, now=timezone.now())
+        (line,) = found.lines
+        # A single reading has no width of its own.
+        margin = (found.step_s or 0) if entry.looks_at == "readings" else 0
         stretch = Mark(
-            int(subject.starts_at.timestamp()) - (step if entry.looks_at == "readings" else 0),
-            int(subject.ends_at.timestamp()) + (step if entry.looks_at == "readings" else 0),
+            int(subject.starts_at.timestamp()) - margin,
+            int(subject.ends_at.timestamp()) + margin,
             "suspect",
             str(_("suspect")),
         )
@@ -241,13 +246,13 @@ class MeterExceptionAdmin(DetailAdmin):
             "is_by_itself": subject.resolution in BY_ITSELF,
             "meter_link": meter_link(subject, zone),
             "chart": {
-                "unit": found.unit,
+                "unit": line.unit,
                 "zone": zone.key,
                 "t": found.t,
-                "v": found.v,
+                "v": line.v,
                 "marks": [asdict(mark) for mark in [*found.marks, stretch]],
             },
-            "has_data": any(value is not None for value in found.v),
+            "has_data": any(value is not None for value in line.v),
         }
 
     @display(description=gettext_lazy("Suspicion"), header=True, ordering="rule")
@@ -310,6 +315,22 @@ class MeterExceptionAdmin(DetailAdmin):
         note = form.cleaned_data["note"]
         disregard_exception(row, author=who(), note=note, now=timezone.now())
         return _("The readings are left out; use is computed again.")
+
+    @verb(
+        gettext_lazy("Estimate"),
+        icon="query_stats",
+        title=gettext_lazy("Fill this stretch with an estimate?"),
+        text=gettext_lazy(
+            "Readings that are not believed are left out, and the stretch is filled like similar "
+            "days. The estimate is always shown as one."
+        ),
+        submit=gettext_lazy("Estimate the stretch"),
+        form=NoteDialog,
+    )
+    def estimate(self, request: HttpRequest, form: Any, row: MeterException) -> str:
+        note = form.cleaned_data["note"]
+        estimate_exception(row, author=who(), note=note, now=timezone.now())
+        return _("The stretch is estimated, and shown as such.")
 
     @verb(
         gettext_lazy("I look at it"),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -103,7 +105,13 @@ class DeviceKeyAdmin(TenantAdmin):
         return ", ".join(str(meter) for meter in key.meters.all()[:MOST_NAMED]) or "—"
 
     def told_once(self, request: HttpRequest, secret: str, key: DeviceKey) -> HttpResponse:
-        context = {"secret": secret, "key": key, "link": self.page_of(key)}
+        address = reverse("meters:chirpstack", args=[secret])
+        context = {
+            "secret": secret,
+            "key": key,
+            "link": self.page_of(key),
+            "chirpstack": settings.PUBLIC_URL.rstrip("/") + address,
+        }
         return render(request, "meters/key_once.html", context)
 
     @verb(

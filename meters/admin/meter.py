@@ -25,8 +25,11 @@ from clients.kernel.chips import chip, look
 from clients.kernel.detail import DetailAdmin
 from clients.kernel.listing import Card, state_cards
 from clients.kernel.panels import Figure, figures_of
-from clients.kernel.periods import month_of
+from clients.kernel.periods import day_start, month_of
+from clients.kernel.tenancy import current_actor
 from clients.kernel.verbs import verb
+from meters.admin.analysis import live_value, load_csv, zoomed
+from meters.admin.clocks import clock_words
 from meters.admin.dialogs import ExchangeDialog, InstallDialog
 from meters.models import Installation, Meter, MeterKind
 from meters.selectors import presence, series
@@ -66,7 +69,16 @@ class MeterAdmin(DetailAdmin):
     page_module = "meters/meter.js"
     fieldsets = (
         (gettext_lazy("Device"), {"fields": [("serial", "model"), ("kind", "is_active")]}),
-        (gettext_lazy("How it counts"), {"fields": [("digits", "sample_seconds")]}),
+        (
+            gettext_lazy("How it counts"),
+            {
+                "fields": [
+                    ("digits", "register_step"),
+                    ("max_power_w", "max_flow_l_per_h"),
+                    ("sample_seconds", "reports_every_seconds"),
+                ]
+            },
+        ),
     )
     actions_detail = ("install", "exchange")
     empty_icon = "speed"
@@ -146,12 +158,16 @@ class MeterAdmin(DetailAdmin):
             "client": client_of(subject),
             "state": state,
             "state_name": SITUATIONS[state],
+            "clock": clock_words(subject, timezone.now()),
             "zone_name": zone_name(request, zone, view.period(zone).start),
+            "now_url": reverse("admin:meters_meter_now", args=[subject.public_id]),
             "view": view,
             "views": [(name, text, name == view.name) for name, text in VIEW_NAMES.items()],
             "drawing": drawing,
             "chart": {
                 **drawing.as_json(zone),
+                "starts": [int(day_start(day, zone).timestamp()) for day in starts_of(view)],
+                "zoom": reverse("admin:meters_meter_zoom", args=[subject.public_id]),
                 "color": "--s-green" if subject.kind == MeterKind.SOLAR else "--s-blue",
             },
             "figures": [
@@ -164,9 +180,27 @@ class MeterAdmin(DetailAdmin):
         }
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.csv_view)
-        name = "meters_meter_csv"
-        return [path("<uuid:object_id>/readings.csv", view, name=name), *super().get_urls()]
+        own = {
+            "readings.csv": (self.csv_view, "meters_meter_csv"),
+            "load.csv": (self.load_csv_view, "meters_meter_load_csv"),
+            "zoom.json": (self.zoom_view, "meters_meter_zoom"),
+            "now.json": (self.now_view, "meters_meter_now"),
+        }
+        wrap = self.admin_site.admin_view
+        found = [
+            path(f"<uuid:object_id>/{end}", wrap(view), name=name)
+            for end, (view, name) in own.items()
+        ]
+        return [*found, *super().get_urls()]
+
+    def zoom_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        return zoomed(self.row(request, str(object_id)), request)
+
+    def now_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        return live_value(self.row(request, str(object_id)))
+
+    def load_csv_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        return load_csv(self.row(request, str(object_id)))
 
     def csv_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """The rows of the table under the chart, for a spreadsheet."""
@@ -195,7 +229,13 @@ class MeterAdmin(DetailAdmin):
     def install(self, request: HttpRequest, form: Any, meter: Meter) -> str:
         filled = form.cleaned_data
         point, register = filled["metering_point"], filled["start_register"]
-        install_meter(meter, point, at=filled["since"], start_register=register)
+        install_meter(
+            meter,
+            point,
+            at=filled["since"],
+            start_register=register,
+            multiplier=filled["multiplier"],
+        )
         return _("%(meter)s measures %(place)s now.") % {"meter": meter, "place": point}
 
     @verb(
@@ -210,13 +250,15 @@ class MeterAdmin(DetailAdmin):
         variant=ActionVariant.PRIMARY,
     )
     def exchange(self, request: HttpRequest, form: Any, meter: Any) -> str:
-        filled = form.cleaned_data
+        filled, actor = form.cleaned_data, current_actor()
         exchange_meter(
             meter.serving[0].metering_point,
             filled["new_meter"],
             at=filled["since"],
             end_register=filled["end_register"],
             start_register=filled["start_register"],
+            multiplier=filled["multiplier"],
+            author=actor.label if actor else "",
         )
         return _("%(meter)s took over.") % {"meter": filled["new_meter"]}
 
@@ -260,6 +302,14 @@ def asked_view(request: HttpRequest, meter: Meter, zone: ZoneInfo) -> View:
     except ValueError:
         on = series.newest_day(meter, zone) or timezone.localdate(timezone=zone)
     return View(name if name in VIEW_NAMES else "day", min(max(on, FIRST_DAY), LAST_DAY))
+
+
+def starts_of(view: View) -> list[date]:
+    """When each bar of the view begins, and the last one ends; nothing for hours."""
+    if view.name == "day":
+        return []
+    days = [*view.days, view.after]
+    return [day for day in days if day.day == 1] if view.name == "year" else days
 
 
 def period_of(meter: Any, drawing: Drawing, zone: ZoneInfo) -> MeterPeriod:

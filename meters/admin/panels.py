@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,9 +19,22 @@ from clients.kernel.panels import card, panel
 from clients.kernel.periods import month_of
 from clients.kernel.search import MOST, found_by
 from clients.models import Client
+from meters.admin.clocks import clock_words
 from meters.admin.meter import SITUATIONS, name_of
-from meters.models import Conflict, Interval, Meter, Quality, Quarantine
+from meters.admin.register_event import events_of
+from meters.models import (
+    Conflict,
+    Edit,
+    Estimate,
+    Handling,
+    Interval,
+    Meter,
+    Quality,
+    Quarantine,
+)
+from meters.models.interval import ML_PER_L, WS_PER_WH
 from meters.selectors import presence
+from meters.selectors.register_events import measure, to_check_of
 
 SHOWN = 20
 
@@ -88,16 +102,44 @@ def quality(request: HttpRequest, meter: Meter) -> dict[str, Any]:
     estimated = Interval.objects.filter(
         meter=meter, quality__in=[Quality.ESTIMATED, Quality.EDITED]
     )
+    conflicts, quarantined = waiting(meter)
     return {
-        "conflicts": Conflict.objects.filter(meter=meter).order_by("-measured_at")[:SHOWN],
-        "quarantined": Quarantine.objects.filter(meter=meter).order_by("-received_at")[:SHOWN],
+        "events": events_of(meter),
+        "gaps": [
+            {
+                "row": row,
+                "amount": measure(row.register, Decimal(row.amount) / unit_of(row.register)),
+            }
+            for row in Estimate.objects.filter(meter=meter)[:SHOWN]
+        ],
+        "edits": [
+            {"row": row, "amount": edited(row)} for row in Edit.objects.filter(meter=meter)[:SHOWN]
+        ],
+        "clock": clock_words(meter, timezone.now()),
+        "conflicts": conflicts.order_by("-measured_at")[:SHOWN],
+        "quarantined": quarantined.order_by("-received_at")[:SHOWN],
         "estimated": estimated.order_by("-starts_at")[:SHOWN],
     }
 
 
+def unit_of(register: str) -> int:
+    """How many of an interval's units are one of the register's."""
+    return ML_PER_L if register in ("volume_l", "volume_ml") else WS_PER_WH
+
+
+def edited(edit: Edit) -> str:
+    register = "volume_l" if edit.column == "volume_ml" else "energy_import_wh"
+    return measure(register, Decimal(sum(edit.values)) / unit_of(register))
+
+
+def waiting(meter: Meter) -> tuple[Any, Any]:
+    """Contradictions and impossible times that nobody has decided about."""
+    undecided = {"meter": meter, "status": Handling.WAITING}
+    return Conflict.objects.filter(**undecided), Quarantine.objects.filter(**undecided)
+
+
 def troubles(meter: Meter) -> int | None:
-    conflicts = Conflict.objects.filter(meter=meter).count()
-    return conflicts + Quarantine.objects.filter(meter=meter).count() or None
+    return sum(rows.count() for rows in waiting(meter)) + (to_check_of(meter) or 0) or None
 
 
 @found_by("meters.view_meter")

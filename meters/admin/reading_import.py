@@ -139,7 +139,7 @@ class ReadingImportAdmin(DetailAdmin):
     overview_title = gettext_lazy("Import")
     has_form = False
     has_timeline = False
-    actions_detail = ("check", "store", "undo")
+    actions_detail = ("dry_run", "store", "undo")
     settings_icon = "upload_file"
     settings_text = gettext_lazy("Readings from CSV and Excel files, checked first, undone at once")
     empty_icon = "upload_file"
@@ -191,7 +191,7 @@ class ReadingImportAdmin(DetailAdmin):
         """What can be done with it now."""
         job = self.get_object(request, str(object_id))
         state = job.state if job else ""
-        shown = {"check": state in EDITABLE, "store": state == ImportState.CHECKED}
+        shown = {"dry_run": state in EDITABLE, "store": state == ImportState.CHECKED}
         shown["undo"] = state == ImportState.STORED
         actions = super().get_actions_detail(request, object_id)
         return [action for action in actions if shown.get(action.path, True)]
@@ -204,7 +204,7 @@ class ReadingImportAdmin(DetailAdmin):
         submit=gettext_lazy("Check the file"),
         variant=ActionVariant.PRIMARY,
     )
-    def check(self, request: HttpRequest, form: Any, job: ReadingImport) -> str:
+    def dry_run(self, request: HttpRequest, form: Any, job: ReadingImport) -> str:
         check_import(job)
         return _("The file is being checked.")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
@@ -13,13 +14,14 @@ from unfold.decorators import display
 from clients.kernel import show
 from clients.kernel.admin import TenantAdmin, office_page
 from clients.kernel.forms import TenantForm
+from meters.admin.voltage import voltage_page
 from meters.models import MeteringPoint, Site
 
 
 class MeteringPointInline(TabularInline):
     model = MeteringPoint
     form = TenantForm
-    fields = ("name", "kind")
+    fields = ("name", "kind", "nominal_voltage_v")
     extra = 0
 
 
@@ -29,8 +31,16 @@ class MeteringPointAdmin(TenantAdmin):
     list_select_related = ("site__client",)
     search_fields = ("name", "site__name", "site__client__name")
     search_help_text = _("Name, site or client")
-    fields = (("site", "name"), "kind")
+    fields = (("site", "name"), ("kind", "nominal_voltage_v"))
     autocomplete_fields = ("site",)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.voltage_view)
+        name = "meters_meteringpoint_voltage"
+        return [path("<uuid:object_id>/voltage/", view, name=name), *super().get_urls()]
+
+    def voltage_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        return voltage_page(request, self.row(request, str(object_id)))
 
     def choice_text(self, point: MeteringPoint) -> str:
         """Points of different clients have the same names."""
@@ -51,7 +61,7 @@ class SiteAdmin(TenantAdmin):
     list_select_related = ("client",)
     search_fields = ("name", "client__name", "city")
     search_help_text = _("Name, client or city")
-    fields = (("client", "name"), ("address", "city"), "time_zone")
+    fields = (("client", "name"), ("address", "city"), ("time_zone", "distributor"))
     autocomplete_fields = ("client",)
     inlines = (MeteringPointInline,)
     settings_icon = "location_on"

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import psycopg
@@ -154,11 +154,12 @@ class _Worker:
     async def _store(self, batch: list[_Waiting]) -> None:
         connection = await self._connected()
         encoded = Encoded()
+        strange: list[dict[str, Any]] = []
         for waiting in batch:
             encoded.add(waiting.submission.encoded)
-            if waiting.submission.quarantine:
-                rows = msgspec.json.encode(waiting.submission.quarantine).decode()
-                await connection.execute(QUARANTINE, [rows])
+            strange += waiting.submission.quarantine
+        if strange:
+            await connection.execute(QUARANTINE, [msgspec.json.encode(strange).decode()])
         if not encoded.rows:
             _succeed(batch, None)
             return

@@ -9,7 +9,6 @@ from rest_framework import serializers
 from clients.kernel.api_fields import (
     PublicIdField,
     PublicKeyField,
-    StrictChoice,
     StrictInstant,
     StrictInteger,
     StrictSerializer,
@@ -30,7 +29,16 @@ class SiteSerializer(TenantSerializer):
 
     class Meta:
         model = Site
-        fields = ["id", "client", "name", "time_zone", "address", "city", "created_at"]
+        fields = [
+            "id",
+            "client",
+            "name",
+            "time_zone",
+            "address",
+            "city",
+            "distributor",
+            "created_at",
+        ]
         read_only_fields = ["created_at"]
 
 
@@ -40,7 +48,7 @@ class MeteringPointSerializer(TenantSerializer):
 
     class Meta:
         model = MeteringPoint
-        fields = ["id", "site", "name", "kind", "created_at"]
+        fields = ["id", "site", "name", "kind", "nominal_voltage_v", "created_at"]
         read_only_fields = ["created_at"]
 
 
@@ -152,10 +160,6 @@ class PeriodSerializer(StrictSerializer):
         return attrs
 
 
-class SeriesQuerySerializer(PeriodSerializer):
-    quantity = StrictChoice(choices=["energy_import", "energy_export", "volume", *NAMES])
-
-
 class DaysQuerySerializer(StrictSerializer):
     """From a day (in) to another (out), at most 400 days."""
 
@@ -201,17 +205,6 @@ class DaySerializer(serializers.Serializer[Any]):
     seconds_estimated = serializers.IntegerField()
     seconds_expected = serializers.IntegerField()
     rule = serializers.CharField()
-
-
-class SeriesSerializer(serializers.Serializer[Any]):
-    """Columns of at most 2,000 points: instants (Unix seconds), values or null, marks."""
-
-    unit = serializers.CharField()
-    step_s = serializers.IntegerField()
-    t = serializers.ListField(child=serializers.IntegerField())
-    v = serializers.ListField(child=serializers.FloatField(allow_null=True))
-    prev = serializers.ListField(child=serializers.FloatField(allow_null=True), allow_null=True)
-    marks = serializers.ListField(child=serializers.DictField())
 
 
 class EnergySerializer(serializers.Serializer[Any]):

@@ -45,6 +45,7 @@ from meters.services.validation.decisions import (
     accept_exception,
     acknowledge_exception,
     disregard_exception,
+    estimate_exception,
     reopen_exception,
 )
 from meters.services.validation.preview import DAYS, MOST_DAYS, preview_rule
@@ -55,6 +56,7 @@ MOST_TOLD: Final = 500
 DECISIONS: Final[dict[str, Callable[..., MeterException]]] = {
     "accept": accept_exception,
     "disregard": disregard_exception,
+    "estimate": estimate_exception,
     "acknowledge": acknowledge_exception,
     "reopen": reopen_exception,
 }
@@ -131,7 +133,7 @@ class MeterExceptionViewSet(TenantViewSet):
     @extend_schema(request=DecisionSerializer, responses=MeterExceptionSerializer)
     @action(detail=True, methods=["post"])
     def decide(self, request: Request, **kwargs: Any) -> Response:
-        """Keep the readings, leave them out, say that you look at it, or take a decision back."""
+        """Keep the readings, leave them out, fill the stretch, look at it, or take it back."""
         row: MeterException = self.get_object()
         said = told(DecisionSerializer, request)
         actor = current_actor()
@@ -170,7 +172,7 @@ class ParameterSerializer(serializers.Serializer[Any]):
     """A number that a rule takes."""
 
     name = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment] # a field of ours, not DRF's label
     default = serializers.FloatField()
     unit = serializers.CharField()
     lowest = serializers.FloatField()
@@ -192,7 +194,7 @@ class CatalogueEntrySerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
     name = serializers.CharField()
     what = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment] # of ours, not DRF's source
     needs = serializers.CharField(allow_blank=True)
     severity = serializers.CharField()
     parameters = ParameterSerializer(many=True)

@@ -14,6 +14,7 @@ from rest_framework.serializers import Serializer
 from clients.kernel.api import ChangeRow, CreateRow, DeleteRow, TenantViewSet
 from clients.kernel.api_lists import chosen_limit
 from clients.kernel.periods import Period
+from meters.api.answers import MeterAnswers, PointAnswers
 from meters.api.filters import DeviceKeyFilter, MeterFilter, MeteringPointFilter, SiteFilter
 from meters.api.serializers import (
     DaySerializer,
@@ -28,12 +29,9 @@ from meters.api.serializers import (
     NewKeySerializer,
     PeriodSerializer,
     ReadingPageSerializer,
-    SeriesQuerySerializer,
-    SeriesSerializer,
     SiteSerializer,
 )
 from meters.models import DayTotal, DeviceKey, Meter, MeteringPoint, Reading, Site
-from meters.selectors.columns import series
 from meters.selectors.energy import metered_energy
 from meters.services.installations import exchange_meter, install_meter
 from meters.services.keys import create_key, revoke_key, rotate_key, set_meters
@@ -74,7 +72,7 @@ class SiteViewSet(CreateRow, ChangeRow, DeleteRow, TenantViewSet):
         return Site.objects.select_related("client")
 
 
-class MeteringPointViewSet(CreateRow, ChangeRow, DeleteRow, TenantViewSet):
+class MeteringPointViewSet(PointAnswers, CreateRow, ChangeRow, DeleteRow, TenantViewSet):
     """What is measured and billed, whichever meter serves it."""
 
     model = MeteringPoint
@@ -112,15 +110,15 @@ class MeteringPointViewSet(CreateRow, ChangeRow, DeleteRow, TenantViewSet):
         return Response(InstallationSerializer(installation).data, status=CREATED)
 
 
-class MeterViewSet(CreateRow, ChangeRow, TenantViewSet):
+class MeterViewSet(MeterAnswers, CreateRow, ChangeRow, TenantViewSet):
     """Devices that measure. One that is not used any more is made inactive, never deleted."""
 
     model = Meter
     serializer_class = MeterSerializer
     filterset_class = MeterFilter
     ordering_fields, ordering = ("serial", "created_at"), "serial"
-    parameters = frozenset({"start", "end", "quantity", "limit"})
-    verbs = {"install": "change", "readings": "view", "days": "view", "series": "view"}
+    parameters = frozenset({"start", "end", "limit"})
+    verbs = {"install": "change", "readings": "view", "days": "view"}
 
     def get_queryset(self) -> QuerySet[Meter]:
         return Meter.objects.all()
@@ -175,18 +173,6 @@ class MeterViewSet(CreateRow, ChangeRow, TenantViewSet):
             meter_id=meter.pk, day__gte=said["start"], day__lt=said["end"]
         ).order_by("day")
         return Response(DaySerializer(rows, many=True).data)
-
-    @extend_schema(
-        parameters=[*PERIOD, OpenApiParameter("quantity", str, required=True)],
-        responses=SeriesSerializer,
-    )
-    @action(detail=True)
-    def series(self, request: Request, **kwargs: Any) -> Response:
-        """A quantity as columns for a chart, in the finest step that 2,000 points allow."""
-        meter: Meter = self.get_object()
-        said = asked(SeriesQuerySerializer, request)
-        found = series(meter, said["quantity"], Period(said["start"], said["end"]))
-        return Response(SeriesSerializer(asdict(found)).data)
 
 
 class DeviceKeyViewSet(CreateRow, ChangeRow, TenantViewSet):

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from clients.kernel.errors import Permanent, Retryable
 
+MODBUS_PORT: Final = 502  # what a connection's port is until somebody types another
 Value = int | float  # an int for a register, in its base unit; a float for an instantaneous value
 
 
@@ -79,6 +80,11 @@ class Target:
     timeout_s: float = 3.0
     options: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+def port_of(target: Target, usual: int) -> int:
+    """The target's port, or the driver's usual one when nobody typed any."""
+    return target.port if target.port not in (0, MODBUS_PORT) else usual
 
 
 @dataclass(frozen=True, slots=True)

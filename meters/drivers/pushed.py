@@ -75,6 +75,11 @@ class Dialect(Protocol):
         ...
 
 
+def is_topic(address: str) -> bool:
+    """Whether a device may have this name: something, and no wildcard that hears others' too."""
+    return bool(address) and not set("#+\0") & set(address) and not address.startswith("$")
+
+
 def decoded(payload: bytes) -> dict[str, Any]:
     """The payload as a JSON object."""
     if len(payload) > LONGEST_PAYLOAD:

@@ -22,13 +22,14 @@ from urllib.parse import urlencode
 from clients.kernel import http
 from clients.kernel.egress import AddressRefused
 from clients.kernel.egress import Unreachable as NoWay
-from meters.drivers.base import BadReply, BadTarget, Target, Unreachable
+from meters.drivers.base import BadReply, BadTarget, Target, Unreachable, port_of
 from meters.drivers.pushed import LETTERS, PHASES, Malformed, number
 
 COMPONENTS: Final = ("EMData", "EM1Data")  # of three phases, and of one
 AT_ONCE: Final = timedelta(hours=2)
 DEADLINE: Final = timedelta(seconds=25)
 MOST_PAGES: Final = 60
+PORT: Final = 80
 USER: Final = "admin"
 _PART: Final = re.compile(r'(\w+)=(?:"([^"]*)"|([\w.-]+))')
 
@@ -56,8 +57,8 @@ class ShellyHistory:
             raise BadTarget("the device's address is needed", code="no_address")
         self.target = target
         self.channel = target.options.get("channel", 0)
-        port = target.port or 80
-        self.url = f"http://{target.host}:{port}" if port != 80 else f"http://{target.host}"  # noqa: PLR2004
+        port = port_of(target, PORT)
+        self.url = f"http://{target.host}" + (f":{port}" if port != PORT else "")
         self._component = ""
 
     def minutes(self, since: datetime, until: datetime) -> list[Minute]:

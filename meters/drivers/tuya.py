@@ -11,7 +11,7 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from meters.drivers.base import BadReply, BadTarget, Reply, Target, Unreachable
+from meters.drivers.base import BadReply, BadTarget, Reply, Target, Unreachable, port_of
 from meters.drivers.reach import addresses_of
 from meters.drivers.tuya_map import Meaning, meaning, values_of
 
@@ -28,12 +28,18 @@ class Tuya:
     async def read(self, target: Target) -> Reply:
         found = meaning(target.profile or "plug", target.options)
         version, key = _version(target), _key(target)
-        addresses = await addresses_of(target.host, target.port or PORT, target.timeout_s)
+        addresses = await addresses_of(target.host, port_of(target, PORT), target.timeout_s)
         said = await asyncio.to_thread(_ask, target, addresses[0], version, key)
         return _reply(found, said)
 
     async def close(self) -> None:
         """Nothing stays open between reads."""
+
+
+def check(target: Target) -> None:
+    """Raises BadTarget for settings that cannot work."""
+    _version(target)
+    _key(target)
 
 
 def _version(target: Target) -> str:
@@ -60,7 +66,7 @@ def _ask(target: Target, address: str, version: str, key: str) -> Any:
         address=address,
         local_key=key,
         version=float(version),
-        port=target.port or PORT,
+        port=port_of(target, PORT),
         connection_timeout=target.timeout_s,
         connection_retry_limit=1,
         connection_retry_delay=0,

@@ -89,6 +89,11 @@ def sign(
     return hmac.new(account.secret.encode(), said.encode(), hashlib.sha256).hexdigest().upper()
 
 
+def check(target: Target) -> None:
+    """Raises BadTarget for settings that cannot work."""
+    _account(target)
+
+
 def _account(target: Target) -> Account:
     region = str(target.options.get("region", "us"))
     url = f"http://{target.host}:{target.port}" if target.host else CENTRES.get(region, "")

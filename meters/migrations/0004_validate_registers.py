@@ -125,6 +125,7 @@ class Migration(migrations.Migration):
             name='Estimate',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=clients.kernel.keys.uuid7, editable=False, unique=True)),
                 ('register', models.CharField(max_length=30)),
                 ('starts_at', models.DateTimeField()),
                 ('ends_at', models.DateTimeField()),
@@ -291,12 +292,12 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='daytotal',
             name='rule',
-            field=models.CharField(choices=[('register', 'Difference of the register'), ('register_gap', 'Difference of the register, spread evenly over a gap'), ('reference_days', 'Difference of the register, spread like similar days'), ('power', 'Power times time'), ('flow', 'Flow times time'), ('by_hand', 'Entered by a person')], help_text='The weakest of the day.', max_length=16),
+            field=models.CharField(choices=[('register', 'Difference of the register'), ('register_gap', 'Difference of the register, spread evenly over a gap'), ('reference_days', 'Difference of the register, spread like similar days'), ('power', 'Power times time'), ('flow', 'Flow times time'), ('by_hand', 'Entered by a person'), ('asked', 'Estimate asked for by a person')], help_text='The weakest of the day.', max_length=16),
         ),
         migrations.AlterField(
             model_name='interval',
             name='rule',
-            field=models.CharField(choices=[('register', 'Difference of the register'), ('register_gap', 'Difference of the register, spread evenly over a gap'), ('reference_days', 'Difference of the register, spread like similar days'), ('power', 'Power times time'), ('flow', 'Flow times time'), ('by_hand', 'Entered by a person')], max_length=16),
+            field=models.CharField(choices=[('register', 'Difference of the register'), ('register_gap', 'Difference of the register, spread evenly over a gap'), ('reference_days', 'Difference of the register, spread like similar days'), ('power', 'Power times time'), ('flow', 'Flow times time'), ('by_hand', 'Entered by a person'), ('asked', 'Estimate asked for by a person')], max_length=16),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='installation',
@@ -324,7 +325,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='daytotal',
-            constraint=models.CheckConstraint(condition=models.Q(('rule__in', ['register', 'register_gap', 'reference_days', 'power', 'flow', 'by_hand'])), name='meters_daytotal_rule_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('rule__in', ['register', 'register_gap', 'reference_days', 'power', 'flow', 'by_hand', 'asked'])), name='meters_daytotal_rule_known'),
         ),
         migrations.AddConstraint(
             model_name='installation',
@@ -332,7 +333,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='interval',
-            constraint=models.CheckConstraint(condition=models.Q(('rule__in', ['register', 'register_gap', 'reference_days', 'power', 'flow', 'by_hand'])), name='meters_interval_rule_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('rule__in', ['register', 'register_gap', 'reference_days', 'power', 'flow', 'by_hand', 'asked'])), name='meters_interval_rule_known'),
         ),
         migrations.AddConstraint(
             model_name='meter',
@@ -485,7 +486,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='registerevent',
-            constraint=models.UniqueConstraint(fields=('tenant', 'meter', 'register', 'starts_at', 'kind'), name='meters_registerevent_once'),
+            constraint=models.UniqueConstraint(condition=models.Q(('state', 'detected')), fields=('tenant', 'meter', 'register', 'starts_at', 'kind'), name='meters_registerevent_once'),
         ),
         migrations.AddConstraint(
             model_name='registerevent',

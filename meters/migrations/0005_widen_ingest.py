@@ -124,16 +124,22 @@ BEGIN
     WHERE t.turn > 1 OR f.meter_id IS NULL;
     known := ({rows_of("repeated")});
 
-    WITH lacking AS (
-        SELECT i.meter_id, i.measured_at,
-            {", ".join(f"(array_agg(i.{n} ORDER BY i.ordinality) FILTER (WHERE i.{n} IS NOT NULL))[1] AS {n}" for n in FIRST.NAMES)}
-        FROM unnest(incoming) WITH ORDINALITY AS i JOIN unnest(known) AS o ON {matches("i", "o")}
-        WHERE {adds("i", "o")} GROUP BY i.meter_id, i.measured_at
+    WITH adding AS (
+        SELECT i.* FROM unnest(incoming) WITH ORDINALITY AS i JOIN unnest(known) AS o ON {matches("i", "o")}
+        WHERE {adds("i", "o")}
+    ), lacking AS (
+        SELECT meter_id, measured_at,
+            {", ".join(f"(array_agg({n} ORDER BY ordinality) FILTER (WHERE {n} IS NOT NULL))[1] AS {n}" for n in NAMES)}
+        FROM adding GROUP BY meter_id, measured_at
+    ), more AS (  -- of two values for a name the last one given here stays: the first that was said
+        SELECT a.meter_id, a.measured_at, jsonb_object_agg(x.key, x.value ORDER BY a.ordinality DESC) AS extra
+        FROM adding a CROSS JOIN LATERAL jsonb_each(a.extra) AS x GROUP BY a.meter_id, a.measured_at
     ), completed AS (
         UPDATE meters_reading AS r
         SET {", ".join(f"{n} = coalesce(r.{n}, l.{n})" for n in NAMES)},
-            extra = CASE WHEN l.extra IS NULL THEN r.extra ELSE l.extra || coalesce(r.extra, '{{}}') END
-        FROM lacking l WHERE {matches("r", "l")}
+            extra = CASE WHEN m.extra IS NULL THEN r.extra ELSE m.extra || coalesce(r.extra, '{{}}') END
+        FROM lacking l LEFT JOIN more m ON {matches("m", "l")}
+        WHERE {matches("r", "l")}
         RETURNING r.tenant_id, r.meter_id, r.measured_at
     ), touched AS (
         INSERT INTO meters_touched (tenant_id, meter_id, quarter_at)
@@ -213,397 +219,777 @@ NOTE_CLOCKS = """
 
 SENDERS = FIRST.SENDERS.replace(
     "k.rate_per_minute\n", "k.rate_per_minute, k.time_zone, k.epoch_unit, k.stamps_arrival\n"
-).replace("WHERE km.device_key_id = v.id AND m.is_active\n    ), '{}')",
+).replace(
+    "WHERE km.device_key_id = v.id AND m.is_active\n    ), '{}')",
     "WHERE km.device_key_id = v.id AND m.is_active\n    ), '{}'), "
-    "v.time_zone, v.epoch_unit, v.stamps_arrival")
+    "v.time_zone, v.epoch_unit, v.stamps_arrival",
+)
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('clients', '0002_grant_tables_of_packages'),
+        ("clients", "0002_grant_tables_of_packages"),
         ("meters", "0004_validate_registers"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ForwardBatch',
+            name="ForwardBatch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('due_at', models.DateTimeField(blank=True, db_default=django.db.models.functions.datetime.Now(), null=True)),
-                ('leased_until', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('died_at', models.DateTimeField(blank=True, null=True)),
-                ('last_error', models.CharField(blank=True, default='', max_length=500)),
-                ('stretches', models.JSONField()),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('accepted', models.IntegerField(default=0)),
-                ('duplicates', models.IntegerField(default=0)),
-                ('conflicts', models.IntegerField(default=0)),
-                ('rejected', models.IntegerField(default=0)),
-                ('rejects', models.JSONField(default=list)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "due_at",
+                    models.DateTimeField(
+                        blank=True, db_default=django.db.models.functions.datetime.Now(), null=True
+                    ),
+                ),
+                ("leased_until", models.DateTimeField(blank=True, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("died_at", models.DateTimeField(blank=True, null=True)),
+                ("last_error", models.CharField(blank=True, default="", max_length=500)),
+                ("stretches", models.JSONField()),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                ("accepted", models.IntegerField(default=0)),
+                ("duplicates", models.IntegerField(default=0)),
+                ("conflicts", models.IntegerField(default=0)),
+                ("rejected", models.IntegerField(default=0)),
+                ("rejects", models.JSONField(default=list)),
             ],
             options={
-                'verbose_name': 'batch to forward',
-                'verbose_name_plural': 'batches to forward',
-                'ordering': ['-id'],
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "verbose_name": "batch to forward",
+                "verbose_name_plural": "batches to forward",
+                "ordering": ["-id"],
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='ForwardedMeter',
+            name="ForwardedMeter",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name_there', models.CharField(blank=True, default='', help_text='Empty: the same.', max_length=64, verbose_name='name over there')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "name_there",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="Empty: the same.",
+                        max_length=64,
+                        verbose_name="name over there",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'forwarded meter',
-                'verbose_name_plural': 'forwarded meters',
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "verbose_name": "forwarded meter",
+                "verbose_name_plural": "forwarded meters",
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Forwarder',
+            name="Forwarder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=clients.kernel.keys.uuid7, editable=False, unique=True)),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('url', models.CharField(help_text='As in https://pulso.example.com, without path.', max_length=200, verbose_name='address')),
-                ('device_key', clients.kernel.fields.EncryptedTextField(editable=True, help_text='Made over there; it begins with plsk_.', verbose_name='device key')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('sent_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='last sent')),
-                ('sent_count', models.BigIntegerField(default=0, editable=False, verbose_name='readings sent')),
-                ('rejected_count', models.BigIntegerField(default=0, editable=False, verbose_name='readings refused')),
-                ('failed_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='failing since')),
-                ('last_error', models.CharField(blank=True, default='', editable=False, max_length=300)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "public_id",
+                    models.UUIDField(
+                        default=clients.kernel.keys.uuid7, editable=False, unique=True
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                (
+                    "url",
+                    models.CharField(
+                        help_text="As in https://pulso.example.com, without path.",
+                        max_length=200,
+                        verbose_name="address",
+                    ),
+                ),
+                (
+                    "device_key",
+                    clients.kernel.fields.EncryptedTextField(
+                        editable=True,
+                        help_text="Made over there; it begins with plsk_.",
+                        verbose_name="device key",
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "sent_at",
+                    models.DateTimeField(
+                        blank=True, editable=False, null=True, verbose_name="last sent"
+                    ),
+                ),
+                (
+                    "sent_count",
+                    models.BigIntegerField(default=0, editable=False, verbose_name="readings sent"),
+                ),
+                (
+                    "rejected_count",
+                    models.BigIntegerField(
+                        default=0, editable=False, verbose_name="readings refused"
+                    ),
+                ),
+                (
+                    "failed_at",
+                    models.DateTimeField(
+                        blank=True, editable=False, null=True, verbose_name="failing since"
+                    ),
+                ),
+                (
+                    "last_error",
+                    models.CharField(blank=True, default="", editable=False, max_length=300),
+                ),
             ],
             options={
-                'verbose_name': 'forwarding',
-                'verbose_name_plural': 'forwardings',
-                'ordering': ['name', 'id'],
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "verbose_name": "forwarding",
+                "verbose_name_plural": "forwardings",
+                "ordering": ["name", "id"],
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='ForwarderEvent',
+            name="ForwarderEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('pgh_context', pghistory.utils.JSONField(null=True)),
-                ('pgh_context_id', models.UUIDField(null=True)),
-                ('id', models.BigIntegerField()),
-                ('public_id', models.UUIDField(default=clients.kernel.keys.uuid7, editable=False)),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('url', models.CharField(help_text='As in https://pulso.example.com, without path.', max_length=200, verbose_name='address')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("pgh_context", pghistory.utils.JSONField(null=True)),
+                ("pgh_context_id", models.UUIDField(null=True)),
+                ("id", models.BigIntegerField()),
+                ("public_id", models.UUIDField(default=clients.kernel.keys.uuid7, editable=False)),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                (
+                    "url",
+                    models.CharField(
+                        help_text="As in https://pulso.example.com, without path.",
+                        max_length=200,
+                        verbose_name="address",
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='MeterClock',
+            name="MeterClock",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('last_lag_s', models.FloatField(null=True, verbose_name='last lag (s)')),
-                ('least_lag_s', models.FloatField(null=True, verbose_name='least lag (s)')),
-                ('least_since', models.DateTimeField(null=True, verbose_name='least since')),
-                ('seen_at', models.DateTimeField(null=True, verbose_name='compared')),
-                ('wrong_count', models.IntegerField(default=0, verbose_name='impossible times')),
-                ('wrong_at', models.DateTimeField(null=True, verbose_name='last impossible time came')),
-                ('wrong_reason', models.CharField(blank=True, default='', max_length=16)),
-                ('wrong_skew_s', models.FloatField(null=True, verbose_name='how far it was off (s)')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("last_lag_s", models.FloatField(null=True, verbose_name="last lag (s)")),
+                ("least_lag_s", models.FloatField(null=True, verbose_name="least lag (s)")),
+                ("least_since", models.DateTimeField(null=True, verbose_name="least since")),
+                ("seen_at", models.DateTimeField(null=True, verbose_name="compared")),
+                ("wrong_count", models.IntegerField(default=0, verbose_name="impossible times")),
+                (
+                    "wrong_at",
+                    models.DateTimeField(null=True, verbose_name="last impossible time came"),
+                ),
+                ("wrong_reason", models.CharField(blank=True, default="", max_length=16)),
+                (
+                    "wrong_skew_s",
+                    models.FloatField(null=True, verbose_name="how far it was off (s)"),
+                ),
             ],
             options={
-                'verbose_name': 'meter clock',
-                'verbose_name_plural': 'meter clocks',
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "verbose_name": "meter clock",
+                "verbose_name_plural": "meter clocks",
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.AlterModelOptions(
-            name='conflict',
-            options={'base_manager_name': 'objects', 'ordering': ['-received_at', '-id'], 'verbose_name': 'conflicting reading', 'verbose_name_plural': 'conflicting readings'},
+            name="conflict",
+            options={
+                "base_manager_name": "objects",
+                "ordering": ["-received_at", "-id"],
+                "verbose_name": "conflicting reading",
+                "verbose_name_plural": "conflicting readings",
+            },
         ),
         migrations.AlterModelOptions(
-            name='quarantine',
-            options={'base_manager_name': 'objects', 'ordering': ['-received_at', '-id'], 'verbose_name': 'quarantined reading', 'verbose_name_plural': 'quarantined readings'},
+            name="quarantine",
+            options={
+                "base_manager_name": "objects",
+                "ordering": ["-received_at", "-id"],
+                "verbose_name": "quarantined reading",
+                "verbose_name_plural": "quarantined readings",
+            },
         ),
         pgtrigger.migrations.RemoveTrigger(
-            model_name='devicekey',
-            name='insert_insert',
+            model_name="devicekey",
+            name="insert_insert",
         ),
         pgtrigger.migrations.RemoveTrigger(
-            model_name='devicekey',
-            name='update_update',
+            model_name="devicekey",
+            name="update_update",
         ),
         pgtrigger.migrations.RemoveTrigger(
-            model_name='devicekey',
-            name='delete_delete',
+            model_name="devicekey",
+            name="delete_delete",
         ),
         migrations.RemoveConstraint(
-            model_name='quarantine',
-            name='meters_quarantine_reason_known',
+            model_name="quarantine",
+            name="meters_quarantine_reason_known",
         ),
         migrations.RemoveConstraint(
-            model_name='quarantine',
-            name='meters_quarantine_once',
+            model_name="quarantine",
+            name="meters_quarantine_once",
         ),
         migrations.AddField(
-            model_name='conflict',
-            name='handled_at',
-            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name='decided'),
+            model_name="conflict",
+            name="handled_at",
+            field=models.DateTimeField(
+                blank=True, editable=False, null=True, verbose_name="decided"
+            ),
         ),
         migrations.AddField(
-            model_name='conflict',
-            name='handled_by',
-            field=models.CharField(db_default='', editable=False, max_length=120, verbose_name='decided by'),
+            model_name="conflict",
+            name="handled_by",
+            field=models.CharField(
+                db_default="", editable=False, max_length=120, verbose_name="decided by"
+            ),
         ),
         migrations.AddField(
-            model_name='conflict',
-            name='note',
-            field=models.CharField(blank=True, db_default='', max_length=300, verbose_name='note'),
+            model_name="conflict",
+            name="note",
+            field=models.CharField(blank=True, db_default="", max_length=300, verbose_name="note"),
         ),
         migrations.AddField(
-            model_name='conflict',
-            name='public_id',
-            field=models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID(), editable=False, unique=True),
+            model_name="conflict",
+            name="public_id",
+            field=models.UUIDField(
+                db_default=django.contrib.postgres.functions.RandomUUID(),
+                editable=False,
+                unique=True,
+            ),
         ),
         migrations.AddField(
-            model_name='conflict',
-            name='status',
-            field=models.CharField(choices=[('waiting', 'Waiting'), ('released', 'Stored with another time'), ('discarded', 'Discarded'), ('acknowledged', 'Seen')], db_default='waiting', max_length=12, verbose_name='situation'),
+            model_name="conflict",
+            name="status",
+            field=models.CharField(
+                choices=[
+                    ("waiting", "Waiting"),
+                    ("released", "Stored with another time"),
+                    ("discarded", "Discarded"),
+                    ("acknowledged", "Seen"),
+                ],
+                db_default="waiting",
+                max_length=12,
+                verbose_name="situation",
+            ),
         ),
         migrations.AddField(
-            model_name='devicekey',
-            name='epoch_unit',
-            field=models.CharField(blank=True, choices=[('', 'Times are written out'), ('s', 'Seconds since 1970'), ('ms', 'Milliseconds since 1970')], default='', help_text='Which unit a number has that is sent as a time; else it is refused.', max_length=2, verbose_name='numbers as times'),
+            model_name="devicekey",
+            name="epoch_unit",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("", "Times are written out"),
+                    ("s", "Seconds since 1970"),
+                    ("ms", "Milliseconds since 1970"),
+                ],
+                default="",
+                help_text="Which unit a number has that is sent as a time; else it is refused.",
+                max_length=2,
+                verbose_name="numbers as times",
+            ),
         ),
         migrations.AddField(
-            model_name='devicekey',
-            name='stamps_arrival',
-            field=models.BooleanField(default=False, help_text='Readings without a time count as of their arrival; sent again, they count again.', verbose_name='has no clock'),
+            model_name="devicekey",
+            name="stamps_arrival",
+            field=models.BooleanField(
+                default=False,
+                help_text="Readings without a time count as of their arrival; sent again, they count again.",
+                verbose_name="has no clock",
+            ),
         ),
         migrations.AddField(
-            model_name='devicekey',
-            name='time_zone',
-            field=models.CharField(blank=True, default='', help_text='Empty: a time without its offset is refused.', max_length=40, validators=[clients.models.tenant.known_zone], verbose_name='zone of times without offset'),
+            model_name="devicekey",
+            name="time_zone",
+            field=models.CharField(
+                blank=True,
+                default="",
+                help_text="Empty: a time without its offset is refused.",
+                max_length=40,
+                validators=[clients.models.tenant.known_zone],
+                verbose_name="zone of times without offset",
+            ),
         ),
         migrations.AddField(
-            model_name='devicekeyevent',
-            name='epoch_unit',
-            field=models.CharField(blank=True, choices=[('', 'Times are written out'), ('s', 'Seconds since 1970'), ('ms', 'Milliseconds since 1970')], default='', help_text='Which unit a number has that is sent as a time; else it is refused.', max_length=2, verbose_name='numbers as times'),
+            model_name="devicekeyevent",
+            name="epoch_unit",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("", "Times are written out"),
+                    ("s", "Seconds since 1970"),
+                    ("ms", "Milliseconds since 1970"),
+                ],
+                default="",
+                help_text="Which unit a number has that is sent as a time; else it is refused.",
+                max_length=2,
+                verbose_name="numbers as times",
+            ),
         ),
         migrations.AddField(
-            model_name='devicekeyevent',
-            name='stamps_arrival',
-            field=models.BooleanField(default=False, help_text='Readings without a time count as of their arrival; sent again, they count again.', verbose_name='has no clock'),
+            model_name="devicekeyevent",
+            name="stamps_arrival",
+            field=models.BooleanField(
+                default=False,
+                help_text="Readings without a time count as of their arrival; sent again, they count again.",
+                verbose_name="has no clock",
+            ),
         ),
         migrations.AddField(
-            model_name='devicekeyevent',
-            name='time_zone',
-            field=models.CharField(blank=True, default='', help_text='Empty: a time without its offset is refused.', max_length=40, validators=[clients.models.tenant.known_zone], verbose_name='zone of times without offset'),
+            model_name="devicekeyevent",
+            name="time_zone",
+            field=models.CharField(
+                blank=True,
+                default="",
+                help_text="Empty: a time without its offset is refused.",
+                max_length=40,
+                validators=[clients.models.tenant.known_zone],
+                verbose_name="zone of times without offset",
+            ),
         ),
         migrations.AddField(
-            model_name='quarantine',
-            name='digest',
-            field=models.CharField(db_default='', editable=False, max_length=32),
+            model_name="quarantine",
+            name="digest",
+            field=models.CharField(db_default="", editable=False, max_length=32),
         ),
         migrations.AddField(
-            model_name='quarantine',
-            name='handled_at',
-            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name='decided'),
+            model_name="quarantine",
+            name="handled_at",
+            field=models.DateTimeField(
+                blank=True, editable=False, null=True, verbose_name="decided"
+            ),
         ),
         migrations.AddField(
-            model_name='quarantine',
-            name='handled_by',
-            field=models.CharField(db_default='', editable=False, max_length=120, verbose_name='decided by'),
+            model_name="quarantine",
+            name="handled_by",
+            field=models.CharField(
+                db_default="", editable=False, max_length=120, verbose_name="decided by"
+            ),
         ),
         migrations.AddField(
-            model_name='quarantine',
-            name='note',
-            field=models.CharField(blank=True, db_default='', max_length=300, verbose_name='note'),
+            model_name="quarantine",
+            name="note",
+            field=models.CharField(blank=True, db_default="", max_length=300, verbose_name="note"),
         ),
         migrations.AddField(
-            model_name='quarantine',
-            name='public_id',
-            field=models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID(), editable=False, unique=True),
+            model_name="quarantine",
+            name="public_id",
+            field=models.UUIDField(
+                db_default=django.contrib.postgres.functions.RandomUUID(),
+                editable=False,
+                unique=True,
+            ),
         ),
         migrations.AddField(
-            model_name='quarantine',
-            name='status',
-            field=models.CharField(choices=[('waiting', 'Waiting'), ('released', 'Stored with another time'), ('discarded', 'Discarded'), ('acknowledged', 'Seen')], db_default='waiting', max_length=12, verbose_name='situation'),
+            model_name="quarantine",
+            name="status",
+            field=models.CharField(
+                choices=[
+                    ("waiting", "Waiting"),
+                    ("released", "Stored with another time"),
+                    ("discarded", "Discarded"),
+                    ("acknowledged", "Seen"),
+                ],
+                db_default="waiting",
+                max_length=12,
+                verbose_name="situation",
+            ),
         ),
         migrations.AddField(
-            model_name='quarantine',
-            name='stored_as',
-            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name='stored as of'),
+            model_name="quarantine",
+            name="stored_as",
+            field=models.DateTimeField(
+                blank=True, editable=False, null=True, verbose_name="stored as of"
+            ),
         ),
         migrations.AlterField(
-            model_name='conflict',
-            name='digest',
-            field=models.CharField(db_default='', editable=False, max_length=32),
+            model_name="conflict",
+            name="digest",
+            field=models.CharField(db_default="", editable=False, max_length=32),
         ),
         migrations.AlterField(
-            model_name='conflict',
-            name='reading',
-            field=models.JSONField(verbose_name='what was said'),
+            model_name="conflict",
+            name="reading",
+            field=models.JSONField(verbose_name="what was said"),
         ),
         migrations.AlterField(
-            model_name='devicekey',
-            name='rate_per_minute',
-            field=models.PositiveIntegerField(blank=True, help_text="Empty: the installation's default.", null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000000)], verbose_name='requests a minute'),
+            model_name="devicekey",
+            name="rate_per_minute",
+            field=models.PositiveIntegerField(
+                blank=True,
+                help_text="Empty: the installation's default.",
+                null=True,
+                validators=[
+                    django.core.validators.MinValueValidator(1),
+                    django.core.validators.MaxValueValidator(100000000),
+                ],
+                verbose_name="requests a minute",
+            ),
         ),
         migrations.AlterField(
-            model_name='devicekeyevent',
-            name='rate_per_minute',
-            field=models.PositiveIntegerField(blank=True, help_text="Empty: the installation's default.", null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000000)], verbose_name='requests a minute'),
+            model_name="devicekeyevent",
+            name="rate_per_minute",
+            field=models.PositiveIntegerField(
+                blank=True,
+                help_text="Empty: the installation's default.",
+                null=True,
+                validators=[
+                    django.core.validators.MinValueValidator(1),
+                    django.core.validators.MaxValueValidator(100000000),
+                ],
+                verbose_name="requests a minute",
+            ),
         ),
         migrations.AlterField(
-            model_name='quarantine',
-            name='reading',
-            field=models.JSONField(verbose_name='what was said'),
+            model_name="quarantine",
+            name="reading",
+            field=models.JSONField(verbose_name="what was said"),
         ),
         migrations.AlterField(
-            model_name='quarantine',
-            name='reason',
-            field=models.CharField(choices=[('clock_unset', 'Clock was never set'), ('too_old', 'More than five years old'), ('in_future', 'From the future'), ('ambiguous_time', 'Local time that happened twice'), ('no_such_time', 'Local time that never happened')], max_length=16, verbose_name='reason'),
+            model_name="quarantine",
+            name="reason",
+            field=models.CharField(
+                choices=[
+                    ("clock_unset", "Clock was never set"),
+                    ("too_old", "More than five years old"),
+                    ("in_future", "From the future"),
+                    ("ambiguous_time", "Local time that happened twice"),
+                    ("no_such_time", "Local time that never happened"),
+                ],
+                max_length=16,
+                verbose_name="reason",
+            ),
         ),
         migrations.AddIndex(
-            model_name='conflict',
-            index=models.Index(fields=['tenant', '-received_at'], name='meters_conflict_by_arrival'),
+            model_name="conflict",
+            index=models.Index(
+                fields=["tenant", "-received_at"], name="meters_conflict_by_arrival"
+            ),
         ),
         migrations.AddIndex(
-            model_name='quarantine',
-            index=models.Index(fields=['tenant', '-received_at'], name='meters_quarantine_by_arrival'),
+            model_name="quarantine",
+            index=models.Index(
+                fields=["tenant", "-received_at"], name="meters_quarantine_by_arrival"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='devicekey',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_devicekeyevent" ("created_at", "epoch_unit", "expires_at", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix", "public_id", "rate_per_minute", "revoked_at", "stamps_arrival", "tenant_id", "time_zone") VALUES (NEW."created_at", NEW."epoch_unit", NEW."expires_at", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'insert\', NEW."id", NEW."prefix", NEW."public_id", NEW."rate_per_minute", NEW."revoked_at", NEW."stamps_arrival", NEW."tenant_id", NEW."time_zone"); RETURN NULL;', hash='83ac82ef458b4c6daab95cd5887248eeae817b77', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='INSERT', pgid='pgtrigger_insert_insert_223b3', table='meters_devicekey', when='AFTER')),
+            model_name="devicekey",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "meters_devicekeyevent" ("created_at", "epoch_unit", "expires_at", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix", "public_id", "rate_per_minute", "revoked_at", "stamps_arrival", "tenant_id", "time_zone") VALUES (NEW."created_at", NEW."epoch_unit", NEW."expires_at", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'insert\', NEW."id", NEW."prefix", NEW."public_id", NEW."rate_per_minute", NEW."revoked_at", NEW."stamps_arrival", NEW."tenant_id", NEW."time_zone"); RETURN NULL;',
+                    hash="83ac82ef458b4c6daab95cd5887248eeae817b77",
+                    ignore_func_name='"pulso"._pgtrigger_should_ignore',
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_223b3",
+                    table="meters_devicekey",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='devicekey',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."epoch_unit" IS DISTINCT FROM (NEW."epoch_unit") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."prefix" IS DISTINCT FROM (NEW."prefix") OR OLD."public_id" IS DISTINCT FROM (NEW."public_id") OR OLD."rate_per_minute" IS DISTINCT FROM (NEW."rate_per_minute") OR OLD."revoked_at" IS DISTINCT FROM (NEW."revoked_at") OR OLD."stamps_arrival" IS DISTINCT FROM (NEW."stamps_arrival") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."time_zone" IS DISTINCT FROM (NEW."time_zone"))', func='INSERT INTO "meters_devicekeyevent" ("created_at", "epoch_unit", "expires_at", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix", "public_id", "rate_per_minute", "revoked_at", "stamps_arrival", "tenant_id", "time_zone") VALUES (NEW."created_at", NEW."epoch_unit", NEW."expires_at", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'update\', NEW."id", NEW."prefix", NEW."public_id", NEW."rate_per_minute", NEW."revoked_at", NEW."stamps_arrival", NEW."tenant_id", NEW."time_zone"); RETURN NULL;', hash='65f7081ae187364401791bd802da047db6957ccb', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='UPDATE', pgid='pgtrigger_update_update_3a1e8', table='meters_devicekey', when='AFTER')),
+            model_name="devicekey",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."epoch_unit" IS DISTINCT FROM (NEW."epoch_unit") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."prefix" IS DISTINCT FROM (NEW."prefix") OR OLD."public_id" IS DISTINCT FROM (NEW."public_id") OR OLD."rate_per_minute" IS DISTINCT FROM (NEW."rate_per_minute") OR OLD."revoked_at" IS DISTINCT FROM (NEW."revoked_at") OR OLD."stamps_arrival" IS DISTINCT FROM (NEW."stamps_arrival") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."time_zone" IS DISTINCT FROM (NEW."time_zone"))',
+                    func='INSERT INTO "meters_devicekeyevent" ("created_at", "epoch_unit", "expires_at", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix", "public_id", "rate_per_minute", "revoked_at", "stamps_arrival", "tenant_id", "time_zone") VALUES (NEW."created_at", NEW."epoch_unit", NEW."expires_at", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'update\', NEW."id", NEW."prefix", NEW."public_id", NEW."rate_per_minute", NEW."revoked_at", NEW."stamps_arrival", NEW."tenant_id", NEW."time_zone"); RETURN NULL;',
+                    hash="65f7081ae187364401791bd802da047db6957ccb",
+                    ignore_func_name='"pulso"._pgtrigger_should_ignore',
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_3a1e8",
+                    table="meters_devicekey",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='devicekey',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_devicekeyevent" ("created_at", "epoch_unit", "expires_at", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix", "public_id", "rate_per_minute", "revoked_at", "stamps_arrival", "tenant_id", "time_zone") VALUES (OLD."created_at", OLD."epoch_unit", OLD."expires_at", OLD."id", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'delete\', OLD."id", OLD."prefix", OLD."public_id", OLD."rate_per_minute", OLD."revoked_at", OLD."stamps_arrival", OLD."tenant_id", OLD."time_zone"); RETURN NULL;', hash='ee51bf96295a5339ba86c3762b339285ca968d2f', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='DELETE', pgid='pgtrigger_delete_delete_fed19', table='meters_devicekey', when='AFTER')),
+            model_name="devicekey",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "meters_devicekeyevent" ("created_at", "epoch_unit", "expires_at", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix", "public_id", "rate_per_minute", "revoked_at", "stamps_arrival", "tenant_id", "time_zone") VALUES (OLD."created_at", OLD."epoch_unit", OLD."expires_at", OLD."id", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'delete\', OLD."id", OLD."prefix", OLD."public_id", OLD."rate_per_minute", OLD."revoked_at", OLD."stamps_arrival", OLD."tenant_id", OLD."time_zone"); RETURN NULL;',
+                    hash="ee51bf96295a5339ba86c3762b339285ca968d2f",
+                    ignore_func_name='"pulso"._pgtrigger_should_ignore',
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_fed19",
+                    table="meters_devicekey",
+                    when="AFTER",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='conflict',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['waiting', 'released', 'discarded', 'acknowledged'])), name='meters_conflict_status_known'),
+            model_name="conflict",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["waiting", "released", "discarded", "acknowledged"])
+                ),
+                name="meters_conflict_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='devicekey',
-            constraint=models.CheckConstraint(condition=models.Q(('epoch_unit__in', ['', 's', 'ms'])), name='meters_devicekey_epoch_unit_known'),
+            model_name="devicekey",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("epoch_unit__in", ["", "s", "ms"])),
+                name="meters_devicekey_epoch_unit_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='quarantine',
-            constraint=models.CheckConstraint(condition=models.Q(('reason__in', ['clock_unset', 'too_old', 'in_future', 'ambiguous_time', 'no_such_time'])), name='meters_quarantine_reason_known'),
+            model_name="quarantine",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "reason__in",
+                        ["clock_unset", "too_old", "in_future", "ambiguous_time", "no_such_time"],
+                    )
+                ),
+                name="meters_quarantine_reason_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='quarantine',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['waiting', 'released', 'discarded', 'acknowledged'])), name='meters_quarantine_status_known'),
+            model_name="quarantine",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["waiting", "released", "discarded", "acknowledged"])
+                ),
+                name="meters_quarantine_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='quarantine',
-            constraint=models.UniqueConstraint(fields=('tenant', 'meter', 'measured_at', 'digest'), name='meters_quarantine_once'),
+            model_name="quarantine",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "meter", "measured_at", "digest"), name="meters_quarantine_once"
+            ),
         ),
         migrations.AddField(
-            model_name='forwardbatch',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
+            model_name="forwardbatch",
+            name="tenant",
+            field=clients.kernel.tenancy.OwnTenantKey(
+                blank=True,
+                editable=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="clients.tenant",
+            ),
         ),
         migrations.AddField(
-            model_name='forwardedmeter',
-            name='meter',
-            field=clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='meters.meter'),
+            model_name="forwardedmeter",
+            name="meter",
+            field=clients.kernel.tenancy.TenantForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="meters.meter",
+            ),
         ),
         migrations.AddField(
-            model_name='forwardedmeter',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
+            model_name="forwardedmeter",
+            name="tenant",
+            field=clients.kernel.tenancy.OwnTenantKey(
+                blank=True,
+                editable=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="clients.tenant",
+            ),
         ),
         migrations.AddField(
-            model_name='forwarder',
-            name='meters',
-            field=models.ManyToManyField(related_name='+', through='meters.ForwardedMeter', to='meters.meter', verbose_name='meters'),
+            model_name="forwarder",
+            name="meters",
+            field=models.ManyToManyField(
+                related_name="+",
+                through="meters.ForwardedMeter",
+                to="meters.meter",
+                verbose_name="meters",
+            ),
         ),
         migrations.AddField(
-            model_name='forwarder',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
+            model_name="forwarder",
+            name="tenant",
+            field=clients.kernel.tenancy.OwnTenantKey(
+                blank=True,
+                editable=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="clients.tenant",
+            ),
         ),
         migrations.AddField(
-            model_name='forwardedmeter',
-            name='forwarder',
-            field=clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='chosen', to='meters.forwarder'),
+            model_name="forwardedmeter",
+            name="forwarder",
+            field=clients.kernel.tenancy.TenantForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="chosen",
+                to="meters.forwarder",
+            ),
         ),
         migrations.AddField(
-            model_name='forwardbatch',
-            name='forwarder',
-            field=clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='batches', to='meters.forwarder'),
+            model_name="forwardbatch",
+            name="forwarder",
+            field=clients.kernel.tenancy.TenantForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="batches",
+                to="meters.forwarder",
+            ),
         ),
         migrations.AddField(
-            model_name='forwarderevent',
-            name='pgh_obj',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='meters.forwarder'),
+            model_name="forwarderevent",
+            name="pgh_obj",
+            field=models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="meters.forwarder",
+            ),
         ),
         migrations.AddField(
-            model_name='forwarderevent',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, db_constraint=False, editable=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='clients.tenant'),
+            model_name="forwarderevent",
+            name="tenant",
+            field=clients.kernel.tenancy.OwnTenantKey(
+                blank=True,
+                db_constraint=False,
+                editable=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                related_query_name="+",
+                to="clients.tenant",
+            ),
         ),
         migrations.AddField(
-            model_name='meterclock',
-            name='meter',
-            field=clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='meters.meter'),
+            model_name="meterclock",
+            name="meter",
+            field=clients.kernel.tenancy.TenantForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="meters.meter",
+            ),
         ),
         migrations.AddField(
-            model_name='meterclock',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
+            model_name="meterclock",
+            name="tenant",
+            field=clients.kernel.tenancy.OwnTenantKey(
+                blank=True,
+                editable=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="clients.tenant",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='forwarder',
-            constraint=models.UniqueConstraint(fields=('tenant', 'name'), name='meters_forwarder_name_once', violation_error_code='name_taken', violation_error_message='Another forwarding has this name.'),
+            model_name="forwarder",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "name"),
+                name="meters_forwarder_name_once",
+                violation_error_code="name_taken",
+                violation_error_message="Another forwarding has this name.",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='forwarder',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_forwarderevent" ("created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "tenant_id", "url") VALUES (NEW."created_at", NEW."id", NEW."is_active", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'insert\', NEW."id", NEW."public_id", NEW."tenant_id", NEW."url"); RETURN NULL;', hash='9a2a7f8faa5cb55ed6228f0b71311965ebed989f', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='INSERT', pgid='pgtrigger_insert_insert_7aa07', table='meters_forwarder', when='AFTER')),
+            model_name="forwarder",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "meters_forwarderevent" ("created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "tenant_id", "url") VALUES (NEW."created_at", NEW."id", NEW."is_active", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'insert\', NEW."id", NEW."public_id", NEW."tenant_id", NEW."url"); RETURN NULL;',
+                    hash="9a2a7f8faa5cb55ed6228f0b71311965ebed989f",
+                    ignore_func_name='"pulso"._pgtrigger_should_ignore',
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_7aa07",
+                    table="meters_forwarder",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='forwarder',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_active" IS DISTINCT FROM (NEW."is_active") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."public_id" IS DISTINCT FROM (NEW."public_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."url" IS DISTINCT FROM (NEW."url"))', func='INSERT INTO "meters_forwarderevent" ("created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "tenant_id", "url") VALUES (NEW."created_at", NEW."id", NEW."is_active", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'update\', NEW."id", NEW."public_id", NEW."tenant_id", NEW."url"); RETURN NULL;', hash='582c50516c391e7b29eb7d03aba3bf3063c86e99', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='UPDATE', pgid='pgtrigger_update_update_79484', table='meters_forwarder', when='AFTER')),
+            model_name="forwarder",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_active" IS DISTINCT FROM (NEW."is_active") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."public_id" IS DISTINCT FROM (NEW."public_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."url" IS DISTINCT FROM (NEW."url"))',
+                    func='INSERT INTO "meters_forwarderevent" ("created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "tenant_id", "url") VALUES (NEW."created_at", NEW."id", NEW."is_active", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'update\', NEW."id", NEW."public_id", NEW."tenant_id", NEW."url"); RETURN NULL;',
+                    hash="582c50516c391e7b29eb7d03aba3bf3063c86e99",
+                    ignore_func_name='"pulso"._pgtrigger_should_ignore',
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_79484",
+                    table="meters_forwarder",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='forwarder',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_forwarderevent" ("created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "tenant_id", "url") VALUES (OLD."created_at", OLD."id", OLD."is_active", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'delete\', OLD."id", OLD."public_id", OLD."tenant_id", OLD."url"); RETURN NULL;', hash='eecd41a27f022c1e4bb7de58649f288bd5315497', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='DELETE', pgid='pgtrigger_delete_delete_cdb00', table='meters_forwarder', when='AFTER')),
+            model_name="forwarder",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "meters_forwarderevent" ("created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "tenant_id", "url") VALUES (OLD."created_at", OLD."id", OLD."is_active", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'delete\', OLD."id", OLD."public_id", OLD."tenant_id", OLD."url"); RETURN NULL;',
+                    hash="eecd41a27f022c1e4bb7de58649f288bd5315497",
+                    ignore_func_name='"pulso"._pgtrigger_should_ignore',
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_cdb00",
+                    table="meters_forwarder",
+                    when="AFTER",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='forwardedmeter',
-            constraint=models.UniqueConstraint(fields=('tenant', 'forwarder', 'meter'), name='meters_forwardedmeter_once'),
+            model_name="forwardedmeter",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "forwarder", "meter"), name="meters_forwardedmeter_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='forwardbatch',
-            index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='meters_forwardbatch_due'),
+            model_name="forwardbatch",
+            index=models.Index(
+                condition=models.Q(("due_at__isnull", False)),
+                fields=["due_at"],
+                name="meters_forwardbatch_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='forwardbatch',
-            index=models.Index(fields=['tenant', 'forwarder', '-id'], name='meters_forwardbatch_of'),
+            model_name="forwardbatch",
+            index=models.Index(
+                fields=["tenant", "forwarder", "-id"], name="meters_forwardbatch_of"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='meterclock',
-            constraint=models.UniqueConstraint(fields=('tenant', 'meter'), name='meters_meterclock_once'),
+            model_name="meterclock",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "meter"), name="meters_meterclock_once"
+            ),
         ),
-            *(
+        *(
             rls.SecureTenantTable(model)
             for model in ("MeterClock", "Forwarder", "ForwardedMeter", "ForwardBatch")
         ),
@@ -627,7 +1013,5 @@ class Migration(migrations.Migration):
             "meters jsonb, time_zone text, epoch_unit text, stamps_arrival boolean)",
             SENDERS,
         ),
-        rls.DefinerFunction(
-            "meters_note_clocks", "rows jsonb", "void", NOTE_CLOCKS, to="ingest"
-        ),
+        rls.DefinerFunction("meters_note_clocks", "rows jsonb", "void", NOTE_CLOCKS, to="ingest"),
     ]

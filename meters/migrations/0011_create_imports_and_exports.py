@@ -166,7 +166,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('clients', '0002_grant_tables_of_packages'),
-        ('meters', '0009_create_alarms'),
+        ('meters', '0010_keep_peak_hours'),
     ]
 
     operations = [

@@ -20,6 +20,7 @@ from meters.models.history_gap import HistoryGap
 from meters.models.interval import DayTotal, Interval, Quality, Rule
 from meters.models.meter import Installation, Meter
 from meters.models.meter_exception import UNDECIDED, ExceptionState, MeterException, Resolution
+from meters.models.peak_hours import Holiday, PeakHours, Posto
 from meters.models.reading import Conflict, Handling, Quarantine, QuarantineReason, Reading, Touched
 from meters.models.reading_export import (
     DecimalSign,
@@ -74,6 +75,7 @@ __all__ = [
     "Forwarder",
     "Handling",
     "HistoryGap",
+    "Holiday",
     "ImportChunk",
     "ImportState",
     "Installation",
@@ -87,7 +89,9 @@ __all__ = [
     "MqttBroker",
     "Operator",
     "Parity",
+    "PeakHours",
     "Phase",
+    "Posto",
     "Quality",
     "Quarantine",
     "QuarantineReason",

@@ -6,6 +6,7 @@ from typing import Final
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from clients.kernel.constraints import one_of
 from clients.kernel.keys import PublicIdModel
@@ -20,7 +21,7 @@ LATE_AFTER: Final = timedelta(minutes=5)
 class AlarmState(models.TextChoices):
     RAISED = "raised", _("Open")
     ACKNOWLEDGED = "acknowledged", _("Acknowledged")
-    CLEARED = "cleared", _("Ended")
+    CLEARED = "cleared", pgettext_lazy("alarm", "Ended")
 
 
 OPEN: Final = (AlarmState.RAISED, AlarmState.ACKNOWLEDGED)

@@ -17,11 +17,15 @@ from clients.kernel.fields import EncryptedTextField
 from clients.kernel.keys import PublicIdModel
 from clients.kernel.tenancy import TenantForeignKey, TenantModel
 from meters.drivers.base import BadTarget, Target
+from meters.drivers.checks import FIELDS, complaint
 from meters.drivers.modbus import profile_of
+from meters.models.connection_words import COMPLAINTS
 from meters.models.meter import Meter
+from meters.models.quantities import QUANTITIES
 
 LONGEST_OPTIONS: Final = 20_000
 LAST_UNIT: Final = 247
+UNITS: Final = {quantity.name: quantity.unit for quantity in QUANTITIES}
 LONGEST_WAIT_S: Final = 86_400
 
 
@@ -191,8 +195,21 @@ class Connection(TenantModel, PublicIdModel):
             wrong["secrets"] = _("Write the secrets as a JSON object.")
         if self.driver == ConnectionDriver.MODBUS and not wrong:
             wrong |= self._wrong_for_modbus()
+        elif not wrong and (code := complaint(self.driver, self._target(), UNITS)):
+            said = COMPLAINTS.get(code, _("The settings of the connection cannot work."))
+            wrong[FIELDS.get(code, "options")] = said
         if wrong:
             raise ValidationError(wrong)
+
+    def _target(self) -> Target:
+        return Target(
+            profile=self.profile,
+            host=self.host,
+            port=self.port,
+            address=self.address,
+            options=self.options,
+            secrets=json.loads(self.secrets) if self.secrets else {},
+        )
 
     def _wrong_for_modbus(self) -> dict[str, Any]:
         wrong: dict[str, Any] = {}
@@ -215,9 +232,18 @@ class Connection(TenantModel, PublicIdModel):
         return wrong
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Also says anew which bus this is."""
+        """Also says anew which bus this is.
+
+        What runs (state, turn, lease) is only written when `update_fields` names it: a poller may
+        have gone on since the row was read.
+        """
         self.bus = self.where.lower()
-        if (fields := options.get("update_fields")) is not None:
+        fields = options.get("update_fields")
+        if fields is None and not self._state.adding:
+            kept = {"id", "tenant", *RUNNING}
+            names = (field.name for field in self._meta.concrete_fields)
+            options["update_fields"] = [name for name in names if name not in kept]
+        elif fields is not None:
             options["update_fields"] = {*fields, "bus"}
         super().save(*args, **options)
 

@@ -20,7 +20,7 @@ class Method(models.TextChoices):
     REFERENCE_DAYS = "reference_days", _("Like similar days")
 
 
-class Estimate(TenantModel):
+class Estimate(TenantModel, PublicIdModel):
     """A gap of more than two hours between two readings of a register, and what filled it.
 
     Computed with the intervals and replaced with them; the days are those it was shaped by.

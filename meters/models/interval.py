@@ -35,10 +35,12 @@ class Rule(models.TextChoices):
     POWER = "power", _("Power times time")
     FLOW = "flow", _("Flow times time")
     BY_HAND = "by_hand", _("Entered by a person")
+    ASKED = "asked", _("Estimate asked for by a person")
 
 
 WEAKEST_FIRST = (
     Rule.BY_HAND,
+    Rule.ASKED,
     Rule.REGISTER_GAP,
     Rule.REFERENCE_DAYS,
     Rule.POWER,

@@ -1,4 +1,5 @@
-"""What devices said, as they said it. Written by the ingest lane's own role, never changed."""
+"""What devices said, as they said it. Written by the ingest lane's own role; nothing that was said
+ever changes."""
 
 from __future__ import annotations
 

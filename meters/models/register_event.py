@@ -76,6 +76,7 @@ class RegisterEvent(TenantModel, PublicIdModel):
             one_of("state", EventState),
             models.UniqueConstraint(
                 fields=["tenant", "meter", "register", "starts_at", "kind"],
+                condition=models.Q(state=EventState.DETECTED),
                 name="meters_registerevent_once",
             ),
             models.CheckConstraint(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -31,6 +32,13 @@ class Site(TenantModel, PublicIdModel):
     )
     address = models.CharField(_("address"), max_length=200, blank=True)
     city = models.CharField(_("city"), max_length=80, blank=True)
+    distributor = models.CharField(
+        _("distributor"),
+        max_length=80,
+        blank=True,
+        db_default="",
+        help_text=_("Who supplies the energy; the peak hours of that name apply."),
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(TenantModel.Meta):
@@ -55,6 +63,13 @@ class MeteringPoint(TenantModel, PublicIdModel):
     site = TenantForeignKey(Site, models.PROTECT, related_name="metering_points")
     name = models.CharField(_("name"), max_length=120)
     kind = models.CharField(_("kind"), max_length=10, choices=MeterKind, default=MeterKind.ENERGY)
+    nominal_voltage_v = models.PositiveSmallIntegerField(
+        _("nominal voltage (V)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(50), MaxValueValidator(1_000)],
+        help_text=_("Between phase and neutral, as the meter measures it: 127 or 220."),
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(TenantModel.Meta):

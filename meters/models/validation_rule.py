@@ -41,7 +41,7 @@ class Severity(models.TextChoices):
     """What an exception means: worth knowing, worth checking, not to be billed unseen."""
 
     INFO = "info", _("Notice")
-    WARN = "warn", _("Check")
+    WARN = "warn", _("Worth checking")
     FAIL = "fail", _("Serious")
 
 

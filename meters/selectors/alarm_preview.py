@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
@@ -127,16 +127,14 @@ def _crossings(rule: AlarmRule, place: Place, found: Preview) -> Iterator[_Ring]
 def _silences(rule: AlarmRule, place: Place, found: Preview) -> Iterator[_Ring]:
     silence, hours = silence_of(rule, place), hours_of(rule, place.zone)
     with connection.cursor() as cursor:
-        cursor.execute(
-            _SILENCES,
-            {
-                "tenant": current_tenant_id(),
-                "meter": place.meter_id,
-                "start": found.start,
-                "end": found.end,
-                "silence": silence,
-            },
-        )
+        asked: dict[str, Any] = {
+            "tenant": current_tenant_id(),
+            "meter": place.meter_id,
+            "start": found.start,
+            "end": found.end,
+            "silence": silence,
+        }
+        cursor.execute(_SILENCES, asked)
         rows = cursor.fetchall()
     for last, following in rows:
         at = last + silence

@@ -137,10 +137,10 @@ def late_words(event: AlarmEvent) -> str:
 
 def installation_of(meter: Meter) -> Installation | None:
     """The installation that has not ended, read once for a meter."""
-    if not hasattr(meter, "serving"):
-        found: Any = meter
-        found.serving = list(serving().filter(meter=meter)[:1])
-    its: list[Installation] = meter.serving
+    known: Any = meter  # `serving` is what a Prefetch puts there
+    if not hasattr(known, "serving"):
+        known.serving = list(serving().filter(meter=meter)[:1])
+    its: list[Installation] = known.serving
     return its[0] if its else None
 
 
@@ -169,6 +169,8 @@ def client_of(meter: Meter) -> Client | None:
 
 def zone_of(meter: Meter) -> ZoneInfo:
     """The zone of the meter's site; the company's while it serves none."""
-    if found := installation_of(meter):
-        return found.metering_point.site.zone
-    return Tenant.objects.get(pk=current_tenant_id()).zone
+    found = installation_of(meter)
+    zone: ZoneInfo = (
+        found.metering_point.site.zone if found else Tenant.objects.get(pk=current_tenant_id()).zone
+    )
+    return zone

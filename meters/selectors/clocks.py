@@ -13,6 +13,7 @@ from meters.models import Conflict, Handling, MeterClock, Quarantine, Reading
 from meters.models.quantities import NAMES
 
 FLAGGED_FOR: Final = timedelta(days=1)  # after the last impossible time
+STATES: Final = ("right", "ahead", "behind", "wrong")
 AHEAD_S: Final = -120.0
 BEHIND_S: Final = 900.0  # longer than any sender ought to keep a reading back
 
@@ -32,16 +33,17 @@ class Clock:
 def clocks_of(meter_ids: Collection[int], now: datetime) -> dict[int, Clock]:
     """The clocks about which something is known."""
     rows = MeterClock.objects.filter(meter_id__in=meter_ids)
-    return {row.meter_id: _clock(row, now) for row in rows}
+    return {row.meter_id: clock_of(row, now) for row in rows}
 
 
 def wrong_clocks(now: datetime) -> dict[int, Clock]:
     """Clocks of the tenant's meters that are not right."""
-    clocks = (_clock(row, now) for row in MeterClock.objects.all())
+    clocks = (clock_of(row, now) for row in MeterClock.objects.all())
     return {clock.meter_id: clock for clock in clocks if clock.state != "right"}
 
 
-def _clock(row: MeterClock, now: datetime) -> Clock:
+def clock_of(row: MeterClock, now: datetime) -> Clock:
+    """What the row says now: a flag fades a day after the last impossible time."""
     skew = row.least_lag_s
     is_wrong = row.wrong_at is not None and now - row.wrong_at < FLAGGED_FOR
     state = "right"

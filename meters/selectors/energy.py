@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -52,6 +53,11 @@ class _Part:
     first_wh: int | None
     last_at: datetime | None
     last_wh: int | None
+    start_register: int | None
+    end_register: int | None
+    multiplier: Decimal
+    events: str
+    edits: str
 
 
 def metered_energy(metering_point_ids: Sequence[int], period: Period) -> dict[int, MeteredEnergy]:
@@ -106,6 +112,11 @@ def rule_text(rule: str) -> str:
         Rule.REGISTER_GAP: _(
             "Difference of the meter's register; where readings were missing it was spread evenly."
         ),
+        Rule.REFERENCE_DAYS: _(
+            "Difference of the meter's register; where readings were missing it was spread like "
+            "similar days before."
+        ),
+        Rule.ASKED: _("Some quarter-hours without readings were estimated by a person."),
         Rule.POWER: _(
             "Power times time: each sample holds until the next one; the sum is rounded once."
         ),
@@ -116,15 +127,26 @@ def rule_text(rule: str) -> str:
 
 
 def _evidence(part: _Part) -> dict[str, Any]:
+    first_at, first_wh = part.first_at, part.first_wh
+    last_at, last_wh = part.last_at, part.last_wh
+    if part.start_register is not None:
+        first_at, first_wh = part.starts_at, part.start_register
+    if part.end_register is not None:
+        last_at, last_wh = part.ends_at, part.end_register
     return {
         "serial": part.serial,
         "from": part.starts_at.isoformat(),
         "until": part.ends_at.isoformat(),
-        "first_at": part.first_at.isoformat() if part.first_at else None,
-        "first_wh": part.first_wh,
-        "last_at": part.last_at.isoformat() if part.last_at else None,
-        "last_wh": part.last_wh,
+        "first_at": first_at.isoformat() if first_at else None,
+        "first_wh": first_wh,
+        "last_at": last_at.isoformat() if last_at else None,
+        "last_wh": last_wh,
         "energy_ws": part.import_ws,
+        "start_register": part.start_register,
+        "end_register": part.end_register,
+        "multiplier": f"{part.multiplier.normalize():f}",
+        "events": json.loads(part.events),
+        "edits": json.loads(part.edits),
     }
 
 
@@ -140,7 +162,9 @@ def _percent(seconds: int, expected: int) -> Decimal:
 # A stretch of whole local days is summed from day totals, about a hundred times fewer rows.
 _PARTS: Final = """
     WITH span AS (
-        SELECT i.metering_point_id, i.meter_id, m.serial, s.time_zone,
+        SELECT i.metering_point_id, i.meter_id, m.serial, s.time_zone, i.multiplier,
+            CASE WHEN i.starts_at >= %(start)s THEN i.start_register END AS start_register,
+            CASE WHEN i.ends_at <= %(end)s THEN i.end_register END AS end_register,
             greatest(i.starts_at, %(start)s) AS a, least(coalesce(i.ends_at, %(end)s), %(end)s) AS b
         FROM meters_installation i
         JOIN meters_meter m ON m.id = i.meter_id
@@ -160,7 +184,9 @@ _PARTS: Final = """
         coalesce(d.volume_ml, q.volume_ml, 0), coalesce(d.seconds, q.seconds, 0),
         coalesce(d.estimated, q.estimated, 0), coalesce(d.intervals, q.intervals, 0),
         coalesce(d.rules, q.rules, '{}'),
-        early.measured_at, early.energy_import_wh, late.measured_at, late.energy_import_wh
+        early.measured_at, early.energy_import_wh, late.measured_at, late.energy_import_wh,
+        s.start_register, s.end_register, s.multiplier, coalesce(event.named, '[]')::text,
+        coalesce(edit.named, '[]')::text
     FROM shaped s
     LEFT JOIN LATERAL (
         SELECT sum(energy_import_ws)::bigint AS import_ws, sum(energy_export_ws)::bigint AS export_ws,
@@ -193,6 +219,22 @@ _PARTS: Final = """
             AND r.measured_at >= s.a AND r.measured_at <= s.b
         ORDER BY measured_at DESC LIMIT 1
     ) late ON true
+    LEFT JOIN LATERAL (
+        SELECT jsonb_agg(jsonb_build_object(
+            'kind', e.kind, 'register', e.register, 'state', e.state, 'from', e.starts_at,
+            'until', e.ends_at, 'before', e.value_before, 'between', e.value_between,
+            'after', e.value_after, 'left_out', e.left_out, 'decided_by', e.decided_by)
+            ORDER BY e.starts_at) AS named
+        FROM meters_registerevent e WHERE e.tenant_id = %(tenant)s AND e.meter_id = s.meter_id
+            AND e.starts_at < s.b AND e.ends_at >= s.a
+    ) event ON true
+    LEFT JOIN LATERAL (
+        SELECT jsonb_agg(jsonb_build_object(
+            'kind', e.kind, 'from', e.starts_at, 'until', e.ends_at, 'method', e.method,
+            'reason', e.reason, 'author', e.author) ORDER BY e.starts_at) AS named
+        FROM meters_edit e WHERE e.tenant_id = %(tenant)s AND e.meter_id = s.meter_id
+            AND e.starts_at < s.b AND e.ends_at > s.a AND e.undone_at IS NULL
+    ) edit ON true
     ORDER BY s.metering_point_id, s.a
 """
 

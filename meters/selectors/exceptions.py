@@ -57,11 +57,14 @@ def waiting_of(meter: Meter) -> int | None:
 
 def quantity_of(row: MeterException, looks_at: str) -> str:
     """What shows best why the stretch is not believed."""
-    said = [str(row.values.get("phase") or row.values.get("register") or ""), *row.values]
+    said: list[str] = [
+        str(row.values.get("phase") or row.values.get("register") or ""),
+        *row.values,
+    ]
     named = [name for name in said if name in NAMES]
     kind = MeterKind(row.meter.kind)
     if named:
-        return named[0]
+        return str(named[0])
     if looks_at == "intervals":
         return SUMS.get(kind, "energy_import")
     return "flow_l_per_s" if kind == MeterKind.WATER else "power_w"
@@ -74,6 +77,7 @@ def around(row: MeterException) -> Period:
     return Period(row.starts_at - margin, end + margin)
 
 
-def drawn(row: MeterException, looks_at: str) -> Series:
-    """The stretch and what lies around it, as columns."""
-    return series(row.meter, quantity_of(row, looks_at), around(row))
+def drawn(row: MeterException, looks_at: str, *, now: datetime) -> Series:
+    """The stretch and what lies around it, as columns, with what was left out."""
+    names = [quantity_of(row, looks_at)]
+    return series(row.meter, names, around(row), now=now, with_disregarded=True)

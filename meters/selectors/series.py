@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 from clients.kernel.charts import Columns, Mark
 from clients.kernel.periods import Period, day_of
 from meters.models import DayTotal, Interval, Meter, MeterKind, Quality, Reading
+from meters.models.interval import INTERVAL_SECONDS
 
 WS_PER_WH: Final = 3600
 ML_PER_L: Final = 1000
-QUARTER: Final = timedelta(minutes=15)
+QUARTER: Final = timedelta(seconds=INTERVAL_SECONDS)
 BASE_SHARE: Final = 20  # the base load is what is exceeded in 19 of 20 samples
 VIEWS: Final = ("day", "week", "month", "year")
 
@@ -161,18 +162,21 @@ def gaps(t: Sequence[int], v: Sequence[float | None], step: int, until: int) -> 
 
 
 def estimates(quarters: Sequence[Interval]) -> list[Mark]:
-    """Neighbouring estimated quarter-hours as one mark."""
+    """Neighbouring quarter-hours that were estimated, or typed by the same person, as one mark."""
     marks: list[Mark] = []
     for quarter in quarters:
         if quarter.quality not in {Quality.ESTIMATED, Quality.EDITED}:
             continue
         start = int(quarter.starts_at.timestamp())
-        end = start + int(QUARTER.total_seconds())
-        if marks and marks[-1].end == start:
-            marks[-1] = Mark(marks[-1].start, end, "estimated")
-        else:
-            marks.append(Mark(start, end, "estimated"))
+        mark = Mark(start, start + INTERVAL_SECONDS, quarter.quality, quarter.author)
+        if marks and (marks[-1].end, marks[-1].kind, marks[-1].label) == (start, *_kind(mark)):
+            mark = Mark(marks.pop().start, mark.end, mark.kind, mark.label)
+        marks.append(mark)
     return marks
+
+
+def _kind(mark: Mark) -> tuple[str, str]:
+    return mark.kind, mark.label
 
 
 def hour_bars(meter: Meter, day: date, zone: ZoneInfo) -> list[Bar]:

@@ -7,9 +7,9 @@ transaction, so a worker that dies anywhere leaves the changes for the next one.
 `AlarmProgress`. *Late data* is told by a touched quarter-hour before the one seen last, or by the
 number of samples in that one: then the affected stretch is judged again from the readings, from
 `holds + patience` before it until all is normal after it. What that finds is laid over the known
-events: an episode that overlaps one is that one, and does not ring again; one that nobody knew
-becomes an event with its own data time, `heard_at` now, ended at birth when it is over. Late data
-may end an open event; it never takes back one that was told.
+events: an episode that overlaps one is that one, which may have begun earlier, and does not ring
+again; one that nobody knew becomes an event with its own data time, `heard_at` now, ended at birth
+when it is over. Late data may end an open event; it never takes back one that was told.
 
 Data older than a week, or than the rule, does not ring: it is history, and the preview shows it.
 """
@@ -169,7 +169,7 @@ class _Round:
                 clear_event(watch.event, ClearReason.DATA, at=at, now=self.now, value=silence)
 
     def _judge_values(self, stretches: dict[int, list[Span]]) -> None:
-        slices = []
+        slices: list[Span] = []
         for meter_id, watches in self.watches.items():
             values = [watch for watch in watches if watch.rule.kind != AlarmKind.OFFLINE]
             if values:
@@ -269,7 +269,8 @@ class _Round:
             .exclude(cleared_at__lt=start)
             .order_by("raised_at")
         )
-        before = next((event for event in known if event.raised_at <= start), None)
+        begun = start - condition.holds
+        before = next((event for event in known if event.since_at <= begun), None)
         memory = Memory()
         if before is not None:
             memory = Memory(Phase.RAISED, before.since_at, None, None, before.extreme_value)
@@ -319,6 +320,7 @@ class _Round:
             is_after = episode.end is not None and event.since_at > episode.end.at
             is_before = event.cleared_at is not None and begin and event.cleared_at < begin
             if not is_after and not is_before:
+                _begin_earlier(event, begin)
                 return
         if episode.start is None or episode.start.at < watch.rule.active_since:
             return
@@ -383,6 +385,13 @@ def _progress_of(watch: _Watch) -> AlarmProgress:
         quarter_at=progress.quarter_at,
         quarter_count=progress.quarter_count,
     )
+
+
+def _begin_earlier(event: AlarmEvent, begin: datetime | None) -> None:
+    """Late data says that what rang had begun before; when it rang stays as it was told."""
+    if begin is not None and begin < event.since_at:
+        event.since_at = begin
+        AlarmEvent.objects.filter(pk=event.pk).update(since_at=begin)
 
 
 def _by_meter(changes: Sequence[Change]) -> dict[int, list[Span]]:

@@ -119,3 +119,18 @@ class Listening:
             with acting_for(tenant_id):
                 held = MqttBroker.objects.filter(leased_by=self.name)
                 held.update(leased_until=None, leased_by="")
+
+
+def enter_broker(tenant_id: int, host: str, port: int) -> None:
+    """Have a company listen to a simulated broker. Safe to call twice."""
+    with acting_for(tenant_id):
+        MqttBroker.objects.update_or_create(
+            name="Simulator",
+            defaults={
+                "tenant_id": tenant_id,
+                "host": host,
+                "port": port,
+                "username": "pulso",
+                "is_active": True,
+            },
+        )

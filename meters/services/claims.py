@@ -23,7 +23,7 @@ from meters.drivers.base import Target
 from meters.models import Connection, ConnectionState
 
 HOLD: Final = timedelta(seconds=60)
-ASLEEP: Final = timedelta(minutes=10)  # a tenant that may not work: look again later
+ASLEEP: Final = timedelta(minutes=10)  # suspended, or out of use: look again later
 CLAIM: Final = "SELECT * FROM meters_claim_connections(%s, %s, %s, %s, %s, %s)"
 CLAIM_ONE: Final = "SELECT meters_claim_connection(%s, %s, %s, %s)"
 SETTLE: Final = """
@@ -106,8 +106,10 @@ def claim(
 
 def _loaded(tenant_id: int, rows: dict[int, tuple[int, float]], holder: str) -> list[Claimed]:
     with acting_for(tenant_id):
-        chosen = Connection.objects.filter(pk__in=rows).select_related("tenant")
-        ours = {row.pk: row for row in chosen if row.tenant.status == TenantStatus.ACTIVE}
+        chosen = Connection.objects.filter(
+            pk__in=rows, tenant__status=TenantStatus.ACTIVE, meter__is_active=True
+        )
+        ours = {row.pk: row for row in chosen}
         asleep = Connection.objects.filter(pk__in=rows.keys() - ours.keys(), leased_by=holder)
         asleep.update(leased_until=None, due_at=Now() + ASLEEP)
         return [claimed_of(row, *rows[pk]) for pk, row in ours.items()]

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -20,12 +20,14 @@ from django.utils.translation import gettext_lazy
 from clients.kernel.errors import Permanent, Retryable
 from clients.kernel.tenancy import acting_for, current_tenant_id
 from meters.drivers import DRIVERS
-from meters.drivers.base import Doubt
+from meters.drivers.base import Doubt, Driver, Target, Unreachable
 from meters.drivers.diagnosis import Suggestion, diagnose
 from meters.drivers.modbus import Modbus
 from meters.drivers.profiles import EXTRA, GENERIC, all_profiles
+from meters.drivers.tuya_map import point_maps
 from meters.errors import BusBusy, NotPolled
 from meters.models import Connection, ConnectionState, Meter
+from meters.models.connection_words import COMPLAINTS
 from meters.services.claims import Claimed, abandon, claim_one, release
 from meters.services.outcomes import code_of
 
@@ -34,6 +36,7 @@ WAIT_STEP_S: Final = 0.25
 LONGEST_TEST_S: Final = 20.0
 
 SENTENCES: Final = {
+    **COMPLAINTS,
     "unreachable": gettext_lazy("No answer: check address, unit number, wiring and power."),
     "bad_reply": gettext_lazy("The answer cannot be understood."),
     "other_answer": gettext_lazy("The device answered something else than was asked."),
@@ -53,6 +56,12 @@ SENTENCES: Final = {
     "bad_options": gettext_lazy("The driver's options cannot be understood."),
     "bad_value": gettext_lazy("A value was refused."),
     "bad_target": gettext_lazy("The settings of the connection cannot work."),
+}
+OTHER_FRAMING: Final = {
+    "tcp": gettext_lazy("It answers when asked by Modbus TCP; change the transport to TCP."),
+    "rtu_over_tcp": gettext_lazy(
+        "It answers when asked by RTU over TCP; change the transport to that."
+    ),
 }
 FAILED: Final = gettext_lazy("Something unexpected went wrong; it is in the log.")
 RULES: Final = {
@@ -91,6 +100,15 @@ def profile_choices() -> list[tuple[str, str]]:
     """Every profile, and the one that a person spells out."""
     known = [(profile.name, profile.title) for profile in all_profiles()]
     return [*known, (GENERIC, str(_("Other: registers typed by hand")))]
+
+
+def map_choices() -> list[tuple[str, str]]:
+    """What Tuya's data points may mean; those that no document names say so."""
+    guessed = _("%(title)s (not verified)")
+    return [
+        (name, f"Tuya · {each.title if each.verified else guessed % {'title': each.title}}")
+        for name, each in point_maps().items()
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +190,16 @@ async def _tested(claimed: Claimed) -> Tested:
             values=tuple((name, float(value)) for name, value in said.items()),
             doubts=tuple(doubts_in_words(reply.doubts)),
         )
+    except Unreachable as error:
+        other = await _other_framing(line, claimed.target)
+        sentence = str(OTHER_FRAMING[other]) if other else sentence_of(error.code, {})
+        return Tested(
+            is_good=False,
+            took_s=time.monotonic() - begun,
+            measured_at=now,
+            error=sentence,
+            error_code=f"speaks_{other}" if other else error.code,
+        )
     except (Retryable, Permanent, TimeoutError) as error:
         code = "unreachable" if isinstance(error, TimeoutError) else code_of(error)
         return Tested(
@@ -183,6 +211,19 @@ async def _tested(claimed: Claimed) -> Tested:
         )
     finally:
         await line.close()
+
+
+async def _other_framing(line: Driver, target: Target) -> str:
+    """The framing in which a silent gateway does answer; empty when in none."""
+    other = {"tcp": "rtu_over_tcp", "rtu_over_tcp": "tcp"}.get(target.transport)
+    if other is None or not isinstance(line, Modbus):
+        return ""
+    try:
+        async with asyncio.timeout(LONGEST_TEST_S):
+            await diagnose(line, replace(target, transport=other))
+    except (Retryable, Permanent, TimeoutError):
+        return ""
+    return other
 
 
 def pause_connection(row: Connection) -> None:

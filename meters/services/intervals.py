@@ -17,22 +17,30 @@ readings gives the same rows. Rows edited by a person are left as they are.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection
 
 from clients.kernel.tenancy import acting_for, current_tenant_id
 from meters.events import intervals_changed
-from meters.models import Meter, MeterKind
+from meters.models import Meter
 from meters.services import interval_sql as sql
-from meters.services.followers import tell_followers
+from meters.services.corrected import Corrected, correct, interval_rows
+from meters.services.editing import apply_edits
+from meters.services.estimation import fill_gaps, gaps_resting_on, keep_estimates
+from meters.services.followers import Stretch, tell_followers
+from meters.services.meter_facts import Facts, instant
+from meters.services.register_events import keep_events
 from meters.services.settled import open_part, set_apart, settled_before
+from meters.services.touching import touch_from
 
 METERS_AT_ONCE: Final = 500
 QUARTERS_AT_ONCE: Final = 6_000
+SEGMENTS_AT_ONCE: Final = 20_000
+SAME_STRETCH: Final = timedelta(days=4)
 QUARTERS_OF_A_METER: Final = 672  # a week: one meter's long past must not keep others waiting
 
 
@@ -43,16 +51,6 @@ class Run:
     meter_id: int
     starts_at: datetime
     ends_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What must be known of a meter to compute its intervals."""
-
-    sample_seconds: int
-    sign: int
-    registers: tuple[str, ...]
-    zone: str
 
 
 def recompute_touched(tenant_id: int) -> int:
@@ -68,8 +66,7 @@ def recompute_touched(tenant_id: int) -> int:
         floor = settled_before()
         set_apart(taken, floor)
         if runs := open_part(taken, floor):
-            _compute(runs, floor)
-            tell_followers(runs)
+            tell_followers(_compute(runs, floor))
             intervals_changed.announce(tenant_id=tenant_id)
         return len(taken)
 
@@ -104,65 +101,250 @@ def _a_slice(touched: Sequence[tuple[int, int]]) -> list[int]:
     return sorted(meters)
 
 
-def _compute(runs: Sequence[Run], floor: datetime | None) -> None:
-    tenant_id = current_tenant_id()
+def _compute(runs: Sequence[Run], floor: datetime | None) -> list[Run]:
+    """Intervals and days of everything that the runs touch; answers what is new or counts anew."""
     with connection.cursor() as cursor:
-        facts = _facts(cursor, tenant_id, runs)
+        facts = _facts(cursor, runs)
         known = [run for run in runs if run.meter_id in facts]
         if not known:
-            return
-        cursor.execute(
-            sql.ISLANDS,
-            {
-                **_columns(known),
-                "tenant": tenant_id,
-                "ids": list(facts),
-                "registers": [",".join(fact.registers) for fact in facts.values()],
-                "holds": [fact.sample_seconds for fact in facts.values()],
-            },
-        )
-        rows = cursor.fetchall()
-        islands = open_part([Run(*row[:3]) for row in rows], floor)  # each reaches what is open
-        cursor.execute(
-            sql.COMPUTE,
-            {
-                **_columns(islands),
-                "tenant": tenant_id,
-                "reads_from": [row[3] for row in rows],
-                "reads_to": [row[4] for row in rows],
-                "first": min(row[3] for row in rows),
-                "last": max(row[4] for row in rows),
-                "holds": [facts[run.meter_id].sample_seconds for run in islands],
-                "signs": [facts[run.meter_id].sign for run in islands],
-            },
-        )
-        zones = [facts[run.meter_id].zone for run in islands]
-        cursor.execute(sql.DAYS, {**_columns(islands), "tenant": tenant_id, "zones": zones})
+            return list(runs)
+        islands = open_part(_islands(cursor, facts, known), floor)
+        factors = _factors(cursor, islands)
+        plain = [island for island in islands if factors[island.meter_id] is not None]
+        slow = {island.meter_id for island in islands} - {island.meter_id for island in plain}
+        if plain:
+            slow |= set(_execute(cursor, sql.COMPUTE, facts, plain, factors))
+        done = [Run(i.meter_id, i.starts_at, i.ends_at) for i in plain if i.meter_id not in slow]
+        todo = [Run(i.meter_id, i.starts_at, i.ends_at) for i in islands if i.meter_id in slow]
+        corrected, changed = _correct(cursor, facts, todo, floor)
+        done += [_run(made) for made in corrected]
+        filled = _fill(cursor, facts, done, corrected, floor)
+        told = [*runs, *filled, *(_run(m) for m in corrected if m.facts.meter_id in changed)]
+        done += filled
+        apply_edits(*_columns(done).values())
+        zones = [facts[run.meter_id].zone for run in done]
+        parameters: dict[str, Any] = {
+            **_columns(done),
+            "tenant": current_tenant_id(),
+            "zones": zones,
+        }
+        cursor.execute(sql.DAYS, parameters)
+    return told
 
 
-def _facts(cursor: Any, tenant_id: int, runs: Sequence[Run]) -> dict[int, _Facts]:
+@dataclass(frozen=True, slots=True)
+class _Island:
+    """Quarter-hours to write, and the readings that they need."""
+
+    meter_id: int
+    starts_at: datetime
+    ends_at: datetime
+    reads_from: datetime
+    reads_to: datetime
+
+
+def _islands(cursor: Any, facts: Mapping[int, Facts], runs: Sequence[Run]) -> list[_Island]:
+    cursor.execute(
+        sql.ISLANDS,
+        {
+            **_columns(runs),
+            "tenant": current_tenant_id(),
+            "ids": list(facts),
+            "registers": [",".join(fact.registers) for fact in facts.values()],
+            "holds": [fact.sample_seconds for fact in facts.values()],
+        },
+    )
+    return [_Island(*row) for row in cursor.fetchall()]
+
+
+def _factors(cursor: Any, islands: Sequence[_Island]) -> dict[int, int | None]:
+    """What a unit of each meter stands for; None when the plain difference cannot answer."""
+    cursor.execute(sql.SPECIAL, {**_island_columns(islands), "tenant": current_tenant_id()})
+    factors: dict[int, int | None] = {island.meter_id: 1 for island in islands}
+    found = cursor.fetchall()
+    factors.update({meter_id: factor for meter_id, factor in found if factor is not None})
+    factors.update({meter_id: None for meter_id, factor in found if factor is None})
+    return factors
+
+
+def _execute(
+    cursor: Any,
+    statement: str,
+    facts: Mapping[int, Facts],
+    islands: Sequence[_Island],
+    factors: Mapping[int, int | None],
+    **more: Any,
+) -> list[int]:
+    of = [facts[island.meter_id] for island in islands]
+    cursor.execute(
+        statement,
+        {
+            **_island_columns(islands),
+            "tenant": current_tenant_id(),
+            "first": min(island.reads_from for island in islands),
+            "last": max(island.reads_to for island in islands),
+            "holds": [fact.sample_seconds for fact in of],
+            "signs": [fact.sign for fact in of],
+            "factors": [factors.get(island.meter_id) or 1 for island in islands],
+            "energy_rates": [fact.energy_rate for fact in of],
+            "volume_rates": [fact.volume_rate for fact in of],
+            "steps": [fact.step for fact in of],
+            **more,
+        },
+    )
+    return [row[0] for row in cursor.fetchall()]
+
+
+def _correct(
+    cursor: Any, facts: Mapping[int, Facts], runs: Iterable[Run], floor: datetime | None
+) -> tuple[list[Corrected], set[int]]:
+    """Compute the runs the slow way and keep the events that explain them; with the meters of
+    which an event changed."""
+    made, changed = [], set()
+    for run in _apart(runs):
+        stretch = _corrected(facts, run, floor)
+        if keep_events(stretch):
+            changed.add(run.meter_id)
+        if stretch.rescaled_from is not None:
+            touch_from(run.meter_id, instant(stretch.rescaled_from))
+        made.append(stretch)
+    _write(cursor, made)
+    return made, changed
+
+
+def _corrected(facts: Mapping[int, Facts], run: Run, floor: datetime | None) -> Corrected:
+    """The run computed from corrected registers, without what is settled for good."""
+    stretch = correct(facts[run.meter_id], run.starts_at.timestamp(), run.ends_at.timestamp())
+    if floor is None or stretch.starts >= floor.timestamp():
+        return stretch
+    return replace(stretch, starts=floor.timestamp())
+
+
+def _write(cursor: Any, made: Sequence[Corrected]) -> None:
+    for some in _batches(_side_by_side(made)):
+        _write_some(cursor, some)
+
+
+def _batches(made: Iterable[Corrected]) -> Iterator[list[Corrected]]:
+    """As many stretches as make a statement of a few megabytes."""
+    some: list[Corrected] = []
+    for stretch in made:
+        some.append(stretch)
+        if sum(len(one.segments) for one in some) >= SEGMENTS_AT_ONCE:
+            yield some
+            some = []
+    if some:
+        yield some
+
+
+def _write_some(cursor: Any, made: Sequence[Corrected]) -> None:
+    facts = {stretch.facts.meter_id: stretch.facts for stretch in made}
+    islands = [
+        _Island(
+            run.meter_id,
+            run.starts_at,
+            run.ends_at,
+            run.starts_at - timedelta(seconds=facts[run.meter_id].sample_seconds),
+            run.ends_at,
+        )
+        for run in map(_run, made)
+    ]
+    _execute(cursor, sql.COMPUTE_GIVEN, facts, islands, {}, **interval_rows(made))
+
+
+def _side_by_side(made: Iterable[Corrected]) -> list[Corrected]:
+    """The stretches without what an earlier one has as well; they say the same there."""
+    found: list[Corrected] = []
+    for stretch in sorted(made, key=lambda stretch: (stretch.facts.meter_id, stretch.starts)):
+        last = found[-1] if found else None
+        if last and last.facts.meter_id == stretch.facts.meter_id:
+            if stretch.ends <= last.ends:
+                continue
+            stretch = replace(stretch, starts=max(stretch.starts, last.ends))
+        found.append(stretch)
+    return found
+
+
+def _run(made: Corrected) -> Run:
+    return Run(made.facts.meter_id, instant(made.starts), instant(made.ends))
+
+
+def _apart(runs: Iterable[Run]) -> list[Run]:
+    """Runs of a meter that would read much of the same are one."""
+    apart: list[Run] = []
+    for run in sorted(runs, key=lambda run: (run.meter_id, run.starts_at)):
+        last = apart[-1] if apart else None
+        if last and last.meter_id == run.meter_id and run.starts_at <= last.ends_at + SAME_STRETCH:
+            apart[-1] = Run(run.meter_id, last.starts_at, max(last.ends_at, run.ends_at))
+        else:
+            apart.append(run)
+    return apart
+
+
+def _fill(
+    cursor: Any,
+    facts: Mapping[int, Facts],
+    done: Sequence[Run],
+    corrected: Sequence[Corrected],
+    floor: datetime | None,
+) -> list[Run]:
+    """Fill long gaps like similar days: those just met, and later ones that rest on these days.
+    Answers the stretches computed for the latter."""
+    met = {
+        (stretch.facts.meter_id, instant(gap.starts))
+        for stretch in corrected
+        for gap in stretch.gaps
+    }
+    resting = [
+        Run(*gap)
+        for gap in gaps_resting_on(*_columns(done).values())
+        if (gap[0], gap[1]) not in met
+    ]
+    again = [_corrected(facts, run, floor) for run in _apart(open_part(resting, floor))]
+    shaped = []
+    for stretch in corrected:
+        filled, gaps = fill_gaps(stretch)
+        keep_estimates(stretch, gaps)
+        if filled is not stretch:
+            shaped.append(filled)
+    for stretch in again:
+        filled, gaps = fill_gaps(stretch)
+        keep_estimates(stretch, gaps)
+        shaped.append(filled)
+    _write(cursor, shaped)
+    return [_run(stretch) for stretch in again]
+
+
+def _facts(cursor: Any, runs: Sequence[Run]) -> dict[int, Facts]:
     cursor.execute(
         sql.METERS,
         {
             **_columns(runs),
-            "tenant": tenant_id,
+            "tenant": current_tenant_id(),
             "first": min(run.starts_at for run in runs),
             "last": max(run.ends_at for run in runs),
         },
     )
     facts, newly_seen = {}, defaultdict(list)
-    for meter_id, kind, seconds, seen, said, zone in cursor.fetchall():
+    for meter_id, kind, seconds, seen, said, *rest in cursor.fetchall():
         registers = tuple(sorted({*seen, *said}))
         if len(registers) > len(seen):
             newly_seen[registers].append(meter_id)
-        sign = -1 if kind == MeterKind.SOLAR else 1
-        facts[meter_id] = _Facts(seconds, sign, registers, zone)
+        facts[meter_id] = Facts(meter_id, kind, seconds, registers, *rest)
     for registers, meter_ids in newly_seen.items():
         Meter.objects.filter(pk__in=meter_ids).update(registers_seen=list(registers))
     return facts
 
 
-def _columns(runs: Iterable[Run]) -> dict[str, list[Any]]:
+def _island_columns(islands: Sequence[_Island]) -> dict[str, list[Any]]:
+    return {
+        **_columns(islands),
+        "reads_from": [island.reads_from for island in islands],
+        "reads_to": [island.reads_to for island in islands],
+    }
+
+
+def _columns(runs: Iterable[Stretch]) -> dict[str, list[Any]]:
     return {
         "meters": [run.meter_id for run in runs],
         "starts": [run.starts_at for run in runs],

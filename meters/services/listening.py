@@ -23,7 +23,7 @@ from clients.kernel.fields import CannotDecrypt
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from meters.drivers.mqtt import DIALECTS, Account, Letter
-from meters.drivers.pushed import Listener, Malformed, Presence, Said
+from meters.drivers.pushed import Listener, Malformed, Presence, Said, is_topic
 from meters.errors import BadReadings, StorageUnavailable
 from meters.events import history_wanted
 from meters.models import (
@@ -308,9 +308,15 @@ def listened_to(broker: MqttBroker) -> list[Connection]:
     ]
 
 
-def is_topic(address: str) -> bool:
-    """Whether a device may have this name: something, and no wildcard that hears others' too."""
-    return bool(address) and not set("#+\0") & set(address) and not address.startswith("$")
+def stop_listening(broker: MqttBroker) -> None:
+    """Hang up within seconds. Safe to call twice."""
+    MqttBroker.objects.filter(pk=broker.pk).update(is_active=False, state=BrokerState.NEW)
+
+
+def listen_again(broker: MqttBroker) -> None:
+    """Listen from now on. Safe to call twice."""
+    paused = MqttBroker.objects.filter(pk=broker.pk, is_active=False)
+    paused.update(is_active=True, state=BrokerState.NEW, last_error="", failures=0)
 
 
 def _routes(broker: MqttBroker) -> dict[str, tuple[Route, ...]]:

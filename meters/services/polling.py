@@ -1,9 +1,9 @@
 """The loop that asks devices: many buses at once, on each bus one question at a time.
 
-Rows say what is due; they are claimed a moment early and asked to the instant. A bus asks those
-that answered last time first, and a device that failed only when nobody healthy would have to wait
-for its timeout. Readings and results are written together, twice a second. Whatever happens to
-the process, rows that were claimed become due again when their lease ends.
+Rows say what is due; they are claimed a moment early and asked to the instant. A bus asks a device
+that is slow or that failed only when nobody quick would have to wait for it. Readings and results
+are written together, twice a second. Whatever happens to the process, rows that were claimed become
+due again when their lease ends.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ MOST_HELD: Final = 5_000
 WRITE_EVERY_S: Final = 0.5
 DATABASE_PAUSE_S: Final = 1.0
 FINISH_S: Final = 5.0
+QUICK_S: Final = 0.5  # a device that needs longer is slow
+LEEWAY: Final = 1.1
+PATIENCE: Final = 0.5  # of a period
 ONCE_S: Final = 20.0  # then somebody else's turn; the sweep comes back
 READ_S: Final = 120.0  # a driver that does not keep its own time-outs is stopped
 
@@ -209,6 +212,7 @@ class Bus:
         self.task: asyncio.Task[None] | None = None
         self._waiting: list[Claimed] = []
         self._expected: dict[int, float] = {}  # when the healthy ones are due again
+        self._takes: dict[int, float] = {}  # how long each of them took last time
         self._news = asyncio.Event()
 
     def put(self, claimed: Claimed) -> None:
@@ -245,34 +249,59 @@ class Bus:
                 self._waiting.remove(claimed)
                 if claimed.driver not in lines:
                     lines[claimed.driver] = DRIVERS[claimed.driver]()
-                await self.poller.ask(lines[claimed.driver], claimed)
+                outcome = await self.poller.ask(lines[claimed.driver], claimed)
+                self._takes[claimed.id] = outcome.ended - outcome.started
         finally:
             for line in lines.values():
                 await line.close()
 
     def _turn(self, now: float) -> tuple[Claimed, float]:
-        """Whose turn it is, and how long until then."""
-        healthy = [claimed for claimed in self._waiting if not claimed.failures]
-        first = min(healthy, key=lambda claimed: claimed.due, default=None)
-        if first is not None and first.due <= now:
-            return first, 0.0
-        failing = [c for c in self._waiting if c.failures and c.due <= now]
-        trying = min(failing, key=lambda claimed: claimed.due, default=None)
-        if trying is not None:
-            clear_at = self._clear_at(now, trying)
-            if clear_at <= now or now - trying.due > trying.every_s:
-                return trying, 0.0
-            return trying, min(clear_at - now, 1.0)
-        soonest = min(self._waiting, key=lambda claimed: claimed.due)
-        return soonest, max(0.0, soonest.due - now)
+        """Whose turn it is, and how long until then.
 
-    def _clear_at(self, now: float, trying: Claimed) -> float:
-        """When the line would be free for as long as this device may be silent."""
-        needed = trying.target.timeout_s
-        dues = [claimed.due for claimed in self._waiting if not claimed.failures]
-        dues += [due for due in self._expected.values() if due > now - trying.every_s]
-        soon = [due for due in dues if due < now + needed]
-        return max(soon, default=now - 1) + 0.001 if soon else now
+        Who answers at once goes at its time. Who is slow, or may be silent, goes when nobody quick
+        would have to wait for it, and after half a period all the same.
+        """
+        ready = sorted((c for c in self._waiting if c.due <= now), key=lambda c: c.due)
+        for claimed in ready:
+            if not self._needs(claimed):
+                return claimed, 0.0
+        soonest = None
+        for claimed in sorted(ready, key=self._needs):
+            clear_at = self._clear_at(now, claimed)
+            if clear_at <= now or now - claimed.due > claimed.every_s * PATIENCE:
+                return claimed, 0.0
+            if soonest is None or clear_at < soonest[1]:
+                soonest = claimed, clear_at
+        coming = min((c for c in self._waiting if c.due > now), key=lambda c: c.due, default=None)
+        if soonest is not None:
+            until = soonest[1] if coming is None else min(soonest[1], coming.due)
+            return soonest[0], min(max(0.001, until - now), 1.0)
+        assert coming is not None  # noqa: S101 # somebody is waiting, or nobody had asked
+        return coming, coming.due - now
+
+    def _needs(self, claimed: Claimed) -> float:
+        """For how long the line may be taken; 0 for a device that answers at once."""
+        if claimed.failures:
+            return LEEWAY * claimed.target.timeout_s
+        took = self._takes.get(claimed.id, 0.0)
+        return took * LEEWAY if took > QUICK_S else 0.0
+
+    def _clear_at(self, now: float, claimed: Claimed) -> float:
+        """When the line is free for as long as this device needs."""
+        others = [
+            (each.due, self._needs(each))
+            for each in self._waiting
+            if not each.failures and each.id != claimed.id
+        ]
+        others += [(due, self._takes.get(i, 0.0)) for i, due in self._expected.items()]
+        if not claimed.failures:  # slow ones may wait for each other
+            others = [(due, needs) for due, needs in others if needs <= QUICK_S]
+        until = now
+        for due, needs in sorted(others):
+            if due + needs < now - 1 or due > until + self._needs(claimed):
+                continue
+            until = max(until, due + needs + 0.001)
+        return until
 
 
 def store_outcomes(tenant_id: int, outcomes: list[Outcome]) -> dict[int, Unprocessable]:

@@ -11,23 +11,10 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from meters.simulators.modbus import MODELS, SimulatedBus, SimulatedMeter
+from meters.simulators.mqtt_fleet import MqttPart
+from meters.simulators.place import Place
 
 SLOW_S: Final = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a simulated meter is, in the words of a connection."""
-
-    serial: str
-    driver: str
-    profile: str = ""
-    transport: str = "tcp"
-    host: str = ""
-    port: int = 0
-    unit_id: int = 1
-    address: str = ""
-    kind: str = "healthy"  # or "slow", "dead"
 
 
 class Part(Protocol):
@@ -96,7 +83,7 @@ class ModbusPart:
 
 
 # What makes a part from the number of its meters, by the command's option. Others add their own.
-PARTS: Final[dict[str, Callable[[int], Part]]] = {}
+PARTS: Final[dict[str, Callable[[int], Part]]] = {"mqtt": MqttPart}
 
 
 def _scattered(total: int, wanted: dict[str, int]) -> dict[int, str]:

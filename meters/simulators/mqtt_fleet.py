@@ -10,10 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
+
+from meters.simulators.place import Place
 
 KINDS: Final = ("tasmota", "shelly", "zigbee2mqtt")
 LOCAL: Final = timezone(timedelta(hours=-3))
@@ -195,3 +198,45 @@ def own_broker(port: int) -> Any:
     except ImportError as error:
         raise NoBroker("no broker: name one, or install the package amqtt") from error
     return OwnBroker(port)
+
+
+class MqttPart:
+    """So many devices on a broker, as a part of `simulate_fleet`. `broker` is host:port; without
+    one, a broker of our own is started."""
+
+    def __init__(self, meters: int, broker: str = "", every_s: float = 30.0) -> None:
+        self.devices = fleet(meters)
+        self.broker, self.every_s = broker, every_s
+        self.host, self.port = "127.0.0.1", 0
+        self._own: Any = None
+        self._fleet: MqttFleet | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        host, _colon, port = self.broker.rpartition(":")
+        self.host, self.port = host or "127.0.0.1", int(port or 0)
+        if not self.port:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self.port = int(probe.getsockname()[1])
+            self._own = own_broker(self.port)
+            await asyncio.to_thread(self._own.start)
+        self._fleet = MqttFleet(self.devices, self.host, self.port, every_s=self.every_s)
+        self._running = asyncio.create_task(self._fleet.run())
+
+    async def stop(self) -> None:
+        if self._fleet is not None and self._running is not None:
+            self._fleet.stop()
+            await asyncio.wait([self._running], timeout=5)
+        if self._own is not None:
+            await asyncio.to_thread(self._own.stop)
+
+    def places(self) -> list[Place]:
+        return [
+            Place(
+                serial=device.address.rpartition("/")[2],
+                driver=device.kind,
+                address=device.address,
+            )
+            for device in self.devices
+        ]

@@ -24,8 +24,8 @@ class Migration(migrations.Migration):
                 ('outcome', models.CharField(choices=[('told', 'Told'), ('nobody', 'Nobody is to be told'), ('needless', 'Said in another message, or done by a person'), ('held', 'Held back: too many in this hour'), ('summed', "Told in the hour's summary")], max_length=8)),
                 ('hour_at', models.DateTimeField(help_text='The hour whose messages are counted.')),
                 ('decided_at', models.DateTimeField()),
-                ('event', clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='meters.alarmevent')),
-                ('rule', clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='meters.alarmrule')),
+                ('event', clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='meters.alarmevent')),
+                ('rule', clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='meters.alarmrule')),
                 ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
             ],
             options={

@@ -26,8 +26,8 @@ class NoticeOutcome(models.TextChoices):
 class AlarmNotice(TenantModel):
     """That the team was told of an alarm's turn, or why not. Written once, with the messages."""
 
-    event = TenantForeignKey(AlarmEvent, models.CASCADE, related_name="+")
-    rule = TenantForeignKey(AlarmRule, models.CASCADE, related_name="+")
+    event = TenantForeignKey(AlarmEvent, models.PROTECT, related_name="+")
+    rule = TenantForeignKey(AlarmRule, models.PROTECT, related_name="+")
     transition = models.CharField(max_length=7, choices=Transition)
     outcome = models.CharField(max_length=8, choices=NoticeOutcome)
     hour_at = models.DateTimeField(help_text="The hour whose messages are counted.")

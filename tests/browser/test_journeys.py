@@ -100,3 +100,38 @@ def test_theme_stays_after_a_reload(visit: Any) -> None:
     page.reload()
 
     expect(page.locator("html")).to_have_class("dark")
+
+
+def test_a_marked_stretch_comes_in_detail_and_goes_again(visit: Any) -> None:
+    page = visit("meter").page
+    box = page.locator("#main-chart .u-over").bounding_box()
+    across = box["x"] + box["width"] * 0.2, box["x"] + box["width"] * 0.5
+
+    page.mouse.move(across[0], box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(across[1], box["y"] + 60, steps=4)
+    page.mouse.up()
+
+    expect(page.locator("#zoomed")).to_contain_text("dos dados")
+    page.mouse.dblclick(across[0], box["y"] + 60)
+    expect(page.locator("#zoomed")).to_be_empty()
+    page.get_by_role("button", name="Aproximar").press("Enter")
+    expect(page.locator("#zoomed")).to_contain_text("dos dados")
+    page.get_by_role("button", name="Mostrar tudo").press("Enter")
+    expect(page.locator("#zoomed")).to_be_empty()
+
+
+def test_newest_value_stands_at_the_head_of_the_meter(visit: Any) -> None:
+    page = visit("meter").page
+
+    expect(page.locator("#now strong")).to_contain_text("W")
+    expect(page.locator("#now small")).not_to_be_empty()
+
+
+def test_analysis_is_fetched_when_it_is_shown(visit: Any) -> None:
+    page = visit("meter").page
+
+    page.get_by_role("tab", name="Análise").click()
+
+    expect(page.locator("#load-chart canvas")).to_be_visible()
+    expect(page.locator("#habit [title]").first).to_be_visible()

@@ -16,6 +16,9 @@ OTHER = (
     "client form",
     "meters",
     "meter month",
+    "meter analysis",
+    "meters health",
+    "voltage",
     "invoice",
     "messages",
     "subscription",
@@ -49,7 +52,9 @@ def test_page_speaks_english_to_english_readers(visit: Any, name: str) -> None:
     assert visited.complaints == []
 
 
-@pytest.mark.parametrize("name", ["home", "clients", "client", "meter", "invoices"])
+@pytest.mark.parametrize(
+    "name", ["home", "clients", "client", "meter", "meter analysis", "invoices"]
+)
 def test_cold_page_is_light(visit: Any, office: Any, name: str) -> None:
     """All bytes of a first visit, compressed as the front door does it."""
     browser = visit("sign-in").page.context.browser

@@ -16,9 +16,16 @@ from clients.kernel.periods import month_of
 from clients.kernel.tenancy import acting_for
 from clients.models import Client, Tenant, User
 from clients.testing import LOGIN_BACKEND, make_client, make_member
-from meters.models import Meter
+from meters.models import AlarmEvent, AlarmRule, Meter, MeteringPoint
+from meters.services.alarms import follow_all
 from meters.services.intervals import recompute_all_touched
-from meters.testing import keep_readings, make_meter, make_metering_point, make_site
+from meters.testing import (
+    keep_readings,
+    make_alarm_rule,
+    make_meter,
+    make_metering_point,
+    make_site,
+)
 
 NAMES = ("Padaria Trigo Bom", "Sofia Pacheco Valente", "Posto Avenida", "João Fonseca Barbosa")
 
@@ -57,6 +64,9 @@ def busy_tenant() -> tuple[Tenant, User]:
             tenant=tenant, site=make_site(tenant=tenant, client=clients[0]), name="Quadro geral"
         )
         meter = make_meter(tenant=tenant, metering_point=point, sample_seconds=900)
+        make_alarm_rule(
+            tenant=tenant, name="Pico", metric="power_w", operator=">", threshold=2_200.0
+        )
     start = now.replace(minute=0, second=0, microsecond=0) - timedelta(days=2)
     quarters = [place for place in range(4 * 48) if not 100 <= place < 108]
     rows = [
@@ -65,6 +75,7 @@ def busy_tenant() -> tuple[Tenant, User]:
     ]
     keep_readings(meter, rows, now=now)
     recompute_all_touched(tenant_id)
+    follow_all(tenant_id, now=now)
     return tenant, owner
 
 
@@ -75,6 +86,9 @@ def addresses_of(tenant: Tenant) -> dict[str, str]:
         still_open = Invoice.objects.get(client__name=NAMES[2]).public_id
         paid = Invoice.objects.get(client__name=NAMES[1]).public_id
         meter = Meter.objects.get().public_id
+        point = MeteringPoint.objects.get().public_id
+        alarm = AlarmEvent.objects.order_by("raised_at")[0].public_id
+        rule = AlarmRule.objects.get().public_id
     day = datetime.now(UTC).date() - timedelta(days=1)
     page = f"/admin/meters/meter/{meter}/change/"
     return {
@@ -85,6 +99,16 @@ def addresses_of(tenant: Tenant) -> dict[str, str]:
         "meters": "/admin/meters/meter/",
         "meter": f"{page}?on={day}",
         "meter month": f"{page}?view=month",
+        "meter alarms": f"{page}#alarmes",
+        "alarms": "/admin/meters/alarmevent/",
+        "alarm": f"/admin/meters/alarmevent/{alarm}/change/",
+        "alarm rules": "/admin/meters/alarmrule/",
+        "alarm rule": f"/admin/meters/alarmrule/{rule}/change/",
+        "alarm rule preview": f"/admin/meters/alarmrule/{rule}/change/#previa",
+        "alarm rule form": "/admin/meters/alarmrule/add/",
+        "meter analysis": f"{page}#analise",
+        "meters health": "/admin/meters/health/",
+        "voltage": f"/admin/meters/meteringpoint/{point}/voltage/",
         "invoices": "/admin/billing/invoice/",
         "invoice": f"/admin/billing/invoice/{invoice}/change/",
         "open invoice": f"/admin/billing/invoice/{still_open}/change/",

@@ -50,6 +50,16 @@ function tipPlugin(rows, title, box) {
   } };
 }
 
+// A stretch that was marked is told to the page, which brings it in more detail.
+const zoomPlugin = (onZoom) => ({ hooks: onZoom ? {
+  setSelect: (u) => {
+    const { left, width } = u.select;
+    if (width < 8) return;
+    u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    onZoom(u.posToVal(left, "x"), u.posToVal(left + width, "x"));
+  },
+} : {} });
+
 function timeTicks(zone) {
   return (u, splits, index, space, increment) => splits.map((ts) => {
     if (increment >= 86400 * 27) return month(ts, zone);
@@ -76,7 +86,7 @@ function optionsOf(box, given, width) {
   const date = zone ? (ts) => uPlot.tzDate(new Date(ts * 1e3), zone) : undefined;
   return {
     width, height, padding: [14, 8, 0, 0], tzDate: date,
-    cursor: { y: false, drag: { x: !phone() && !bars, y: false, uni: 20 }, points: { size: 8 }, sync: sync ? { key: sync } : undefined },
+    cursor: { y: false, drag: { x: !phone() && (!bars || !!given.onZoom), y: false, uni: 20, setScale: !given.onZoom }, bind: given.onZoom ? { dblclick: () => null } : {}, points: { size: 8 }, sync: sync ? { key: sync } : undefined },
     scales: {
       x: { time: !xTick, range: bars ? (u, low, high) => [low - 0.6, high + 0.6] : undefined },
       y: { range: range ?? ((u, low, high) => [Math.min(0, low ?? 0), (high ?? 1) * 1.12 || 1]) },
@@ -87,6 +97,7 @@ function optionsOf(box, given, width) {
       { ...axis, size: 62, space: height < 200 ? 30 : 44, values: (u, splits) => splits.map(tick) },
     ],
     plugins: [
+      zoomPlugin(given.onZoom),
       marksPlugin({ marks, limits, peak, color }),
       barsPlugin({ estimated, growing, color }),
       tipPlugin(series.map((s, i) => ({ series: i + 1, label: s.label, color: s.color, format: s.format })), title, box),
@@ -101,7 +112,14 @@ function readable(box, given, chart) {
   const about = { role: "slider", tabindex: "0", "aria-label": given.summary, "aria-valuemin": 0, "aria-valuemax": Math.max(last, 0), "aria-valuenow": 0, "aria-valuetext": given.summary };
   for (const [name, value] of Object.entries(about)) box.setAttribute(name, value);
   let at = Math.floor(last / 2);
+  box.ondblclick = given.onReset ?? null;
   box.onkeydown = (event) => {
+    if (given.onZoom && (event.key === "+" || event.key === "-")) {
+      const { min, max } = chart.scales.x, around = given.data[0][at], part = (max - min) / 4;
+      if (event.key === "+") given.onZoom(Math.max(min, around - part), Math.min(max, around + part));
+      else given.onReset?.();
+      return;
+    }
     const hour = given.perHour ?? 4;
     const move = { ArrowRight: 1, ArrowLeft: -1, PageUp: hour, PageDown: -hour, Home: -Infinity, End: Infinity }[event.key];
     if (event.key === "Escape") { chart.setCursor({ left: -10, top: -10 }); return; }

@@ -20,7 +20,7 @@ function word(text, className = "") {
 }
 
 /** `rows` holds 24 rows of one value (or null) per day; `names` the days' short names. */
-export function heatMap(box, { rows, names, begun = names.length, format, label }) {
+export function heatMap(box, { rows, names, begun = names.length, every = 5, format, label }) {
   const known = rows.flat().filter((v) => v !== null), most = Math.max(...known, 0);
   const scale = document.createElement("div");
   scale.className = "p-scale";
@@ -40,7 +40,7 @@ export function heatMap(box, { rows, names, begun = names.length, format, label 
       });
     });
     box.append(word(""));
-    names.forEach((name, i) => box.append(word(i % 5 ? "" : name.split(/\s/)[0], "p-heat-day")));
+    names.forEach((name, i) => box.append(word(i % every ? "" : name.split(/\s/)[0], "p-heat-day")));
     scale.replaceChildren(word(format(0)), ...ramp.map((color) => cell(color)), word(format(most)));
   };
   paint();

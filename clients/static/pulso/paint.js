@@ -44,6 +44,13 @@ function groundOf(u, marks, color) {
       ctx.setLineDash([4 * r, 3 * r]);
       ctx.lineWidth = r;
       for (const x of [a, b]) upright(ctx, x, bbox.top, bbox.height);
+    } else if (mark.kind === "edited") {
+      ctx.fillStyle = css("--p-text"); // a dot at the foot of each step that somebody typed
+      for (let x = a + 4 * r; x < b; x += 10 * r) {
+        ctx.beginPath();
+        ctx.arc(x, bbox.top + bbox.height - 6 * r, 2.5 * r, 0, 7);
+        ctx.fill();
+      }
     } else {
       ctx.globalAlpha = 0.55;
       ctx.fillStyle = hatch(ctx, css(color));

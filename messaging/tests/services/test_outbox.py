@@ -7,10 +7,11 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from clients.kernel.tenancy import acting_for
-from clients.models import Tenant
-from clients.testing import make_client
+from clients.models import Membership, Tenant
+from clients.testing import make_client, make_member
 from messaging.errors import MessageGone, UnknownMessageKind
 from messaging.models import ChannelKind, Message, MessageStatus, Suppression
+from messaging.services.decisions import Answer, Decision, decide
 from messaging.services.outbox import (
     Draft,
     cancel_message,
@@ -168,3 +169,29 @@ def test_many_messages_take_as_many_queries_as_few(
     assert again == first[:30]
     assert first[30] == first[0]
     assert Message.objects.count() == 30
+
+
+def test_a_member_of_the_team_is_written_to_in_their_own_language(acacia: Tenant) -> None:
+    make_channel_account(tenant=acacia)
+    user = make_member(tenant=acacia, name="Ana Lima", language="en")
+    member = Membership.objects.get(user=user)
+
+    first, again = (
+        queue_message(member, GREETING.key, {"day": "Monday"}, dedupe_key="team:1")
+        for _ in range(2)
+    )
+
+    assert first == again
+    assert (first.client, first.member, first.address) == (None, member, user.email)
+    assert (first.subject, first.body) == ("Good Monday", "Hello, Ana. Good Monday!")
+
+
+def test_who_left_the_team_gets_no_message(acacia: Tenant) -> None:
+    make_channel_account(tenant=acacia)
+    member = Membership.objects.get(user=make_member(tenant=acacia))
+    message = queue_message(member, GREETING.key, {"day": "sexta"}, dedupe_key="team:1")
+
+    Membership.objects.update(is_active=False)
+    message.refresh_from_db()
+
+    assert decide(message, timezone.now()) == Decision(Answer.STOP, "member_left")

@@ -37,13 +37,20 @@ class Connection:
     asked_at: float = 0.0
 
 
-def bodies(serial: str, start: datetime, rows: int, requests: int) -> list[bytes]:
-    """Requests of `rows` readings, one reading a second."""
+UNSET: Final = "1970-01-01T00:00:%02dZ"  # what a clock says that was never set
+
+
+def bodies(
+    serial: str, start: datetime, rows: int, requests: int, strange_every: int = 0
+) -> list[bytes]:
+    """Requests of `rows` readings, one reading a second; every so manieth begins in 1970."""
     made = []
     for number in range(requests):
         said = []
         for row in range(number * rows, (number + 1) * rows):
             at = (start + timedelta(seconds=row)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            if strange_every and row == number * rows and number % strange_every == 0:
+                at = UNSET % (number % 60)
             said.append(f'{{"measured_at":"{at}","meter":"{serial}",{VALUES % row}}}')
         made.append(('{"readings":[' + ",".join(said) + "]}").encode())
     return made
@@ -117,11 +124,13 @@ def main() -> None:
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--requests", type=int, required=True, help="of each connection")
     parser.add_argument("--start", required=True)
+    parser.add_argument("--strange-every", type=int, default=0, help="requests; 0: never")
     asked = parser.parse_args()
     start = datetime.fromisoformat(asked.start).astimezone(UTC)
     connections = []
     for number in range(asked.connections):
-        said = bodies(f"BENCH-{number:03d}", start, asked.rows, asked.requests)
+        serial = f"BENCH-{number:03d}"
+        said = bodies(serial, start, asked.rows, asked.requests, asked.strange_every)
         requests = iter([post(body, asked.key) for body in said])
         made = socket.create_connection(("127.0.0.1", asked.port))
         made.setblocking(False)

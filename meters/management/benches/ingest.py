@@ -6,7 +6,6 @@ Everything is thrown away afterwards. The edge is one granian process; the load 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import http.client
 import json
 import os
@@ -37,6 +36,11 @@ METERS: Final = 64
 COPY_ROWS: Final = 2_000
 # rows a request: (connections, requests of each)
 PLAN: Final = {1: (64, 400), 100: (16, 300), 500: (8, 120), 2000: (8, 40)}
+STRANGE_EVERY: Final = 10  # requests
+RULES: Final = 10
+CHAINS: Final = 7
+CHAIN_S: Final = 60.0
+DRAIN_S: Final = 600.0
 ROOT: Final = Path(__file__).resolve().parents[3]
 
 
@@ -92,7 +96,9 @@ def measure(rounds: int = 1) -> dict[str, Any]:
         empty(bench)
         with busy_tab(bench.port):
             beside = load(bench, 1, *PLAN[1], start)
-    copy_rows = max(copies)
+        copy_rows = max(copies)
+        empty(bench)
+        everything = everything_on(bench, start, copy_rows)
     return {
         "copy_rows_per_s": copy_rows,
         "batches": {
@@ -109,7 +115,104 @@ def measure(rounds: int = 1) -> dict[str, Any]:
             "requests_per_s": beside["requests_per_s"],
             "p95_ms": beside["p95_ms"],
         },
+        "everything_on": everything,
     }
+
+
+def everything_on(bench: Bench, start: datetime, copy_rows: int) -> dict[str, Any]:
+    """The same with alarm rules, rates shared through Valkey and a clock of 1970 in every tenth
+    request: the edge alone, then beside a worker that computes intervals and judges alarms."""
+    with psycopg.connect(bench.superuser_url, autocommit=True) as database:
+        alone = _both(bench, start, copy_rows)
+        empty(bench)
+        with worker(bench):
+            before = time.perf_counter()
+            beside = _both(bench, start, copy_rows)
+            loaded_s = time.perf_counter() - before
+            rows = _number(database, "SELECT count(*) FROM pulso.meters_reading")
+            _until(database, "SELECT NOT EXISTS (SELECT FROM pulso.meters_touched)", DRAIN_S)
+            kept_up_s = time.perf_counter() - before
+            waits = [_chain(bench, database, number) for number in range(CHAINS)]
+        quarantined = _number(database, "SELECT count(*) FROM pulso.meters_quarantine")
+    return {
+        "alarm_rules": RULES,
+        "edge_alone": alone,
+        "beside_a_worker": {
+            **beside,
+            "stored_rows": rows,
+            "load_s": round(loaded_s, 1),
+            "until_all_intervals_s": round(kept_up_s, 1),
+        },
+        "answer_to_interval_s": _middle([wait[0] for wait in waits]),
+        "answer_to_alarm_s": _middle([wait[1] for wait in waits]),
+        "quarantined": quarantined,
+    }
+
+
+def _both(bench: Bench, start: datetime, copy_rows: int) -> dict[str, Any]:
+    many = load(bench, COPY_ROWS, *PLAN[COPY_ROWS], start, strange_every=STRANGE_EVERY)
+    single = load(bench, 1, *PLAN[1], start + timedelta(days=8), strange_every=STRANGE_EVERY)
+    return {
+        "rows_per_s": many["rows_per_s"],
+        "share_of_copy": round(many["rows_per_s"] / copy_rows, 2),
+        "p95_ms": many["p95_ms"],
+        "single_requests_per_s": single["requests_per_s"],
+        "single_p95_ms": single["p95_ms"],
+    }
+
+
+@contextmanager
+def worker(bench: Bench) -> Iterator[None]:
+    """A Celery worker as `up` starts it, without the scheduler: doorbells alone drive it."""
+    children = import_module("config.commands.children")
+    log = bench.folder / "worker.log"
+    with log.open("ab") as output:
+        process = import_module("config.services").spawn(
+            children.worker(), env=bench.environment, cwd=ROOT, output=output
+        )
+    try:
+        yield
+    finally:
+        _kill(process)  # what it has not finished is thrown away with the servers
+
+
+def _chain(bench: Bench, database: psycopg.Connection[Any], number: int) -> tuple[float, float]:
+    """Seconds from the answer to a reading until its interval is there, and until it rings."""
+    serial, at = f"BENCH-{number:03d}", datetime.now(tz=UTC) - timedelta(minutes=1)
+    reading = {"meter": serial, "measured_at": at.isoformat(), "power_w": 1.0, "voltage_l1_v": 9.0}
+    connection = http.client.HTTPConnection("127.0.0.1", bench.port, timeout=30)
+    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+    connection.request("POST", "/api/v1/ingest", json.dumps(reading), headers)
+    connection.getresponse().read()
+    connection.close()
+    answered = time.perf_counter()
+    meter = f"(SELECT id FROM pulso.meters_meter WHERE serial = '{serial}')"
+    computed = (
+        f"SELECT EXISTS (SELECT FROM pulso.meters_interval WHERE meter_id = {meter} "
+        "AND starts_at > now() - interval '20 min')"
+    )
+    rung = f"SELECT EXISTS (SELECT FROM pulso.meters_alarmevent WHERE meter_id = {meter})"
+    _until(database, computed, CHAIN_S)
+    interval_s = time.perf_counter() - answered
+    _until(database, rung, CHAIN_S)
+    return interval_s, time.perf_counter() - answered
+
+
+def _until(database: psycopg.Connection[Any], question: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not _number(database, question):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"after {seconds:g} s still not: {question}")
+        time.sleep(0.02)
+
+
+def _number(database: psycopg.Connection[Any], question: str) -> int:
+    row = database.execute(question.encode()).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _middle(waits: list[float]) -> dict[str, float]:
+    return {"median": round(sorted(waits)[len(waits) // 2], 2), "longest": round(max(waits), 2)}
 
 
 @contextmanager
@@ -141,7 +244,7 @@ def servers() -> Iterator[Bench]:
             stdout=subprocess.DEVNULL,
         )
         superuser_url = postgres.superuser_url("bench")
-        _prepare(superuser_url)
+        _stock(environment)
         port = services.free_port()
         edge = start_edge(environment, port, Path(folder))
         bench = Bench(
@@ -222,7 +325,13 @@ def bare_copy(bench: Bench, start: datetime) -> int:
 
 
 def load(
-    bench: Bench, rows: int, connections: int, requests: int, start: datetime
+    bench: Bench,
+    rows: int,
+    connections: int,
+    requests: int,
+    start: datetime,
+    *,
+    strange_every: int = 0,
 ) -> dict[str, Any]:
     """What the load generator saw."""
     done = subprocess.run(
@@ -230,6 +339,7 @@ def load(
             *(sys.executable, "-m", "meters.management.benches._load"),
             *("--port", str(bench.port), "--key", KEY, "--connections", str(connections)),
             *("--rows", str(rows), "--requests", str(requests), "--start", start.isoformat()),
+            *("--strange-every", str(strange_every)),
         ],
         cwd=ROOT,
         check=True,
@@ -268,29 +378,14 @@ def empty(bench: Bench) -> None:
         connection.execute("CHECKPOINT")
 
 
-def _prepare(superuser_url: str) -> None:
-    with psycopg.connect(superuser_url) as connection:
-        connection.execute("SET search_path = pulso")
-        connection.execute(
-            "INSERT INTO clients_tenant (public_id, name, slug, trade, status, legal_name, "
-            "document, address, city, state, currency, locale, time_zone, is_demo, created_at) "
-            "VALUES (gen_random_uuid(), 'Bench', 'bench', 'energy', 'active', '', '', '', '', '', "
-            "'BRL', 'pt-br', 'America/Sao_Paulo', false, now())"
-        )
-        connection.execute(
-            "INSERT INTO meters_meter (public_id, serial, model, kind, sample_seconds, is_active, "
-            "registers_seen, created_at, tenant_id) "
-            "SELECT gen_random_uuid(), 'BENCH-' || to_char(n, 'FM000'), '', 'energy', 60, true, "
-            "'{}', now(), t.id FROM clients_tenant t, generate_series(0, %s) AS n",
-            [METERS - 1],
-        )
-        connection.execute(
-            "INSERT INTO meters_devicekey (public_id, name, prefix, secret_sha256, "
-            "rate_per_minute, created_at, tenant_id) "
-            "SELECT gen_random_uuid(), 'Bench', '', %s, 100000000, now(), id FROM clients_tenant",
-            [hashlib.sha256(KEY.encode()).digest()],
-        )
-        connection.execute(
-            "INSERT INTO meters_devicekeymeter (device_key_id, meter_id, tenant_id) "
-            "SELECT k.id, m.id, m.tenant_id FROM meters_devicekey k, meters_meter m"
-        )
+def _stock(environment: dict[str, str]) -> None:
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "meters.management.benches._stock"),
+            *("--secret", KEY, "--meters", str(METERS), "--rules", str(RULES)),
+        ],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )

@@ -171,25 +171,27 @@ def usage(pid: int) -> Usage:
     return Usage((int(fields[11]) + int(fields[12])) / TICKS, resident * PAGE_MB)
 
 
-def _start(bench: Bench, *command: str, output: int | None) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+def _start(bench: Bench, *command: str, output: int | None) -> subprocess.Popen[bytes]:
+    """One of our commands, which ends with us."""
+    started: subprocess.Popen[bytes] = import_module("config.processes").spawn(
         [sys.executable, "-m", "django", *command],
         cwd=ROOT,
         env=bench.environment,
-        stdout=output,
-        text=True,
+        output=output,
     )
+    return started
 
 
-def _kinds(fleet: subprocess.Popen[str]) -> dict[str, str]:
+def _kinds(fleet: subprocess.Popen[bytes]) -> dict[str, str]:
     """Serial → healthy, slow or dead, once the connections are entered."""
     assert fleet.stdout is not None  # noqa: S101 # we asked for a pipe
     kinds: dict[str, str] = {}
     for line in fleet.stdout:
-        if not line.startswith("{"):
+        if line.startswith(b"{"):
+            place = json.loads(line)
+            kinds[place["serial"]] = place["kind"]
+        elif b"entered" in line:
             return kinds
-        place = json.loads(line)
-        kinds[place["serial"]] = place["kind"]
     raise RuntimeError("the fleet did not start")
 
 
@@ -203,7 +205,7 @@ def _serials(bench: Bench) -> dict[int, str]:
         )
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         process.wait(15)

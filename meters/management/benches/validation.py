@@ -29,6 +29,7 @@ from meters.services.validation.material import (
     quarters_held,
 )
 
+INJECTED: Final = 40
 DATA: Final = Path(__file__).resolve().parents[2] / "data"
 # Where the water main's own description (river's WaterFlow) puts its anomalies: three low stretches
 # and, after the first two, a small peak. The dates are read off the series: local time, in and out.
@@ -52,7 +53,8 @@ def run() -> dict[str, Any]:
             if (found := water_main(times=times))
         },
         **unlabelled(),
-        "month_ms": month_ms(),
+        **injected(),
+        **month_ms(),
     }
 
 
@@ -142,7 +144,38 @@ def unlabelled() -> dict[str, Any]:
     }
 
 
-def month_ms() -> float:
+def injected(seed: int = 2026) -> dict[str, Any]:
+    """Faults of known places put into a hundred days of a real system: harder than the labels.
+
+    Nothing says that the series is free of faults of its own, so what is found besides counts as
+    wrong although some of it may be right: clouds, mostly.
+    """
+    rows = read("pv_ac_power_15min.csv")
+    at = instants(row["measured_on"] for row in rows)
+    power = np.array([float(row["ac_power"]) for row in rows])
+    dice = np.random.default_rng(seed)
+    starts = dice.choice(np.arange(200, power.size - 200, 200), INJECTED, replace=False)
+    stuck, is_stuck = power.copy(), np.zeros(power.size, bool)
+    for start in starts:
+        length = int(dice.integers(13, 60))
+        stuck[start : start + length] = power[start]
+        is_stuck[start : start + length] = power[start] != 0
+    spiky, is_spike = power.copy(), np.zeros(power.size, bool)
+    for start in starts + 100:
+        size = dice.uniform(0.4, 1.5) * np.percentile(power, 95)
+        spiky[start] += size * dice.choice([-1, 1])
+        is_spike[start] = True
+    answers: dict[str, Any] = {}
+    for code, values, truth in (("stuck_value", stuck, is_stuck), ("spike", spiky, is_spike)):
+        material = material_of(at, values, MeterKind.SOLAR, "America/Denver")
+        said = covered(at, found_by(code, material))
+        right = int(np.sum(said & truth))
+        answers[f"{code}_injected_precision"] = ratio(right, int(np.sum(said)))
+        answers[f"{code}_injected_recall"] = ratio(right, int(np.sum(truth)))
+    return answers
+
+
+def month_ms() -> dict[str, float]:
     """All rules over a month of readings a minute apart, and four weeks of quarter-hours before."""
     rows = read("household_power_1min.csv")
     power = np.array([float(row["power_w"]) for row in rows])
@@ -174,13 +207,15 @@ def month_ms() -> float:
         sample_s=60,
         limit=20_000,
     )
-    best = float("inf")
-    for _turn in range(3):
-        began = time.perf_counter()
+    waited, worked = [], []
+    for _turn in range(5):
+        began, began_working = time.perf_counter(), time.process_time()
         for code in CHECKS:
             found_by(code, material)
-        best = min(best, time.perf_counter() - began)
-    return round(best * 1000, 1)
+        waited.append(time.perf_counter() - began)
+        worked.append(time.process_time() - began_working)
+    best = {"month_ms": min(waited), "month_cpu_ms": min(worked)}
+    return {name: round(seconds * 1000, 1) for name, seconds in best.items()}
 
 
 def water_material() -> Material:

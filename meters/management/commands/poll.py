@@ -37,7 +37,11 @@ class Command(BaseCommand):
             asyncio.run(supervised())
             return
         with Path(options["trace"]).open("w", encoding="utf-8") as file:
-            asyncio.run(supervised(lambda outcome: file.write(line_of(outcome))))
+
+            def trace(outcome: Outcome) -> None:
+                file.write(line_of(outcome))
+
+            asyncio.run(supervised(trace))
 
 
 def line_of(outcome: Outcome) -> str:

@@ -12,8 +12,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from clients.kernel.tenancy import across_tenants
 from clients.models import Tenant
+from meters.services.brokers import enter_broker
 from meters.services.connections import connect_places
-from meters.simulators.fleet import PARTS, ModbusPart, Part, Place
+from meters.simulators.fleet import PARTS, ModbusPart, Part
+from meters.simulators.mqtt_fleet import MqttPart, NoBroker
+from meters.simulators.place import Place
 
 
 class Command(BaseCommand):
@@ -24,6 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--modbus", type=int, default=0, metavar="N", help="Modbus meters")
         for name in PARTS:
             parser.add_argument(f"--{name}", type=int, default=0, metavar="N")
+        parser.add_argument("--broker", default="", help="host:port; without it, one of our own")
         parser.add_argument("--buses", type=int, default=5, help="gateways the meters hang on")
         parser.add_argument("--dead", type=int, default=0, help="how many never answer")
         parser.add_argument("--slow", type=int, default=0, help="how many need two seconds")
@@ -32,6 +36,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         parts: list[Part] = [make(options[name]) for name, make in PARTS.items() if options[name]]
+        for part in parts:
+            if isinstance(part, MqttPart):
+                part.broker = options["broker"]
         if options["modbus"]:
             if options["dead"] + options["slow"] > options["modbus"]:
                 raise CommandError("There are fewer meters than dead and slow ones.", returncode=2)
@@ -47,8 +54,11 @@ class Command(BaseCommand):
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        for part in parts:
-            await part.start()
+        try:
+            for part in parts:
+                await part.start()
+        except NoBroker as error:
+            raise CommandError(str(error), returncode=2) from error
         places = [place for part in parts for place in part.places()]
         for place in places:
             self.stdout.write(json.dumps(asdict(place)) if as_json else line_of(place))
@@ -56,6 +66,11 @@ class Command(BaseCommand):
             said = [asdict(place) for place in places]
             made = await asyncio.to_thread(connect_places, tenant_id, said)
             self.stdout.write(f"{made} connections entered.")
+        for part in parts:
+            if isinstance(part, MqttPart):
+                self.stdout.write(f"MQTT at {part.host}:{part.port}")
+                if tenant_id is not None:
+                    await asyncio.to_thread(enter_broker, tenant_id, part.host, part.port)
         self.stdout.flush()
         await stop.wait()
         for part in parts:

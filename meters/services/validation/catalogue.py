@@ -53,6 +53,11 @@ class Entry:
     can_leave_out: bool = False  # whether leaving out the stretch's readings is an answer
 
     @property
+    def can_estimate(self) -> bool:
+        """Whether filling the stretch like similar days is an answer."""
+        return self.can_leave_out or self.code == RuleCode.MISSING_INTERVALS
+
+    @property
     def name(self) -> Words:
         return self.code.label
 
@@ -144,14 +149,16 @@ _ENTRIES: Final = (
     Entry(
         RuleCode.SPIKE,
         _("One reading leaves both of its neighbours and comes back at once."),
-        Severity.WARN,
+        Severity.INFO,
         (
             _one("percent_of_peak", _("Leaves by more than, of the usual peak"), 30, "%", 1, 1_000),
-            _one("times_step", _("And more than, times the usual step nearby"), 5, "×", 1, 1_000),
+            _one("times_step", _("And more than, times what is usual nearby"), 5, "×", 1, 1_000),
         ),
         "Hampel's identifier, on steps instead of levels",
-        "30 % of the peak is beyond what a class 2 meter can err; five steps keep a partly cloudy "
-        "day or a kettle from being one. Tried on the labelled photovoltaic outliers.",
+        "30 % of the peak is beyond what a class 2 meter can err; five usual steps, and five times "
+        "what nine in ten of the readings nearby leap, keep most kettles and clouds from being "
+        "one. A notice only: a single reading changes no bill that rests on a register. Tried on "
+        "the labelled photovoltaic outliers and on an unlabelled, cloudy series.",
         reach_days=2,
         can_leave_out=True,
     ),

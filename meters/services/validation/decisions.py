@@ -11,20 +11,27 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from clients.kernel.periods import Period
-from meters.errors import ExceptionDecided, NothingToLeaveOut
+from clients.kernel.tenancy import current_tenant_id
+from meters.errors import BadEdit, ExceptionDecided, NothingToLeaveOut
 from meters.models import (
     UNDECIDED,
     Disregarded,
+    Edit,
+    EditKind,
     ExceptionState,
     MeterException,
+    Method,
     Reading,
     Resolution,
 )
 from meters.models.interval import INTERVAL_SECONDS
 from meters.services.disregarding import disregard_readings, regard_again
+from meters.services.editing import estimate_gap, undo_edit
+from meters.services.intervals import recompute_touched
 from meters.services.validation.catalogue import CATALOGUE
 
 MOST_READINGS: Final = 100_000
+COMPUTED_AT_MOST: Final = 5  # slices: a person waits
 
 
 def acknowledge_exception(
@@ -75,10 +82,35 @@ def disregard_exception(
         return _resolved(row, Resolution.DISREGARDED, author, note, now)
 
 
+def estimate_exception(
+    row: MeterException, *, author: str, note: str = "", now: datetime
+) -> MeterException:
+    """Fill the stretch like similar days, or evenly where there are none.
+
+    Readings that are not believed are left out first. Raises BadEdit when there is nothing to fill.
+    """
+    with transaction.atomic():
+        row = _undecided(row)
+        if CATALOGUE[row.rule].can_leave_out:
+            _leave_out(row, author, note)
+            for _slice in range(COMPUTED_AT_MOST):
+                if not recompute_touched(current_tenant_id()):
+                    break
+        period, reason = whole_quarters(row), _reason(row, note)
+        try:
+            with transaction.atomic():
+                estimate_gap(row.meter, period, Method.REFERENCE_DAYS, author=author, reason=reason)
+        except BadEdit as error:
+            if error.error_code != "nothing_to_go_by":
+                raise
+            estimate_gap(row.meter, period, Method.LINEAR, author=author, reason=reason)
+        return _resolved(row, Resolution.ESTIMATED, author, note, now)
+
+
 def reopen_exception(
     row: MeterException, *, author: str, note: str = "", now: datetime
 ) -> MeterException:
-    """Take a decision back: readings that were left out for it count again."""
+    """Take a decision back: readings left out for it count again, its estimate is undone."""
     with transaction.atomic():
         row = MeterException.objects.select_for_update().get(pk=row.pk)
         if row.state != ExceptionState.RESOLVED:
@@ -90,8 +122,23 @@ def reopen_exception(
             measured_at__lt=row.ends_at,
         )
         regard_again(row.meter, left_out.values_list("measured_at", flat=True))
+        if row.resolution == Resolution.ESTIMATED:
+            _undo_estimate(row, author, now)
         row.state, row.resolution = ExceptionState.OPEN, ""
         return _signed(row, author, note, now)
+
+
+def _undo_estimate(row: MeterException, author: str, now: datetime) -> None:
+    period = whole_quarters(row)
+    edits = Edit.objects.filter(
+        meter_id=row.meter_id,
+        kind=EditKind.ESTIMATE,
+        starts_at=period.start,
+        ends_at=period.end,
+        undone_at=None,
+    )
+    for edit in edits:
+        undo_edit(edit, author=author, now=now)
 
 
 def whole_quarters(row: MeterException) -> Period:

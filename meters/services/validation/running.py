@@ -18,7 +18,6 @@ from clients.kernel.tenancy import acting_for, current_tenant_id
 from meters.models import (
     UNDECIDED,
     ExceptionState,
-    Installation,
     Meter,
     MeterException,
     Reading,
@@ -27,6 +26,7 @@ from meters.models import (
     Severity,
     ValidationRule,
 )
+from meters.selectors.places import place_of
 from meters.services.followers import FOLLOWERS, Change, take_changes
 from meters.services.validation.catalogue import LONGEST_REACH_DAYS
 from meters.services.validation.rules import Applied, rules_for
@@ -158,10 +158,8 @@ def judged(
 
 
 def zone_of(meter: Meter) -> ZoneInfo:
-    """The zone of the newest place; days of a meter in the store are UTC's."""
-    placed = Installation.objects.filter(meter=meter).order_by("-starts_at")
-    name = placed.values_list("metering_point__site__time_zone", flat=True).first()
-    return ZoneInfo(name or "UTC")
+    """The zone that says what a day of this meter is."""
+    return place_of(meter).zone
 
 
 def newest_reading(meter: Meter) -> datetime | None:

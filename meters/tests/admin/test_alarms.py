@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.test import Client as Browser
@@ -145,6 +146,19 @@ def test_lists_the_home_and_the_meter_show_open_alarms(acacia: Tenant) -> None:
     panel = f"/admin/meters/meter/{event.meter.public_id}/panel/alarmes/"
     assert "below 198 V" in text_of(browser.get(panel))
     assert "Tensão baixa" in text_of(browser.get("/admin/meters/alarmrule/"))
+
+
+def test_the_lists_ask_as_much_for_many_as_for_few(
+    acacia: Tenant, django_assert_max_num_queries: Any
+) -> None:
+    browser = english_office(acacia)
+    for number in range(12):
+        ring(acacia, name=f"Rule {number}")
+
+    with django_assert_max_num_queries(30):
+        assert "Rule 11" in text_of(browser.get("/admin/meters/alarmevent/"))
+    with django_assert_max_num_queries(30):
+        assert "Rule 11" in text_of(browser.get("/admin/meters/alarmrule/"))
 
 
 @pytest.mark.commits

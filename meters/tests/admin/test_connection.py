@@ -90,6 +90,16 @@ def test_the_meters_page_shows_its_connection(acacia: Tenant) -> None:
     assert "127.0.0.1:502" in sign_in(acacia).get(link).content.decode()
 
 
+def test_a_connection_is_added_from_the_meters_page(acacia: Tenant) -> None:
+    browser, meter = sign_in(acacia), make_meter(tenant=acacia)
+    link = reverse("admin:meters_meter_panel", args=[meter.public_id, "conexao"])
+    add = f"{reverse('admin:meters_connection_add')}?meter={meter.public_id}"
+
+    assert add in browser.get(link).content.decode()
+    assert browser.get(add).context["adminform"].form.initial["meter"] == meter
+    assert browser.get(add.replace("meter=", "meter=x")).status_code == 200
+
+
 def test_verbs_pause_and_resume(acacia: Tenant) -> None:
     browser, row = sign_in(acacia), make_connection(tenant=acacia)
     for name, state in (("pause", "paused"), ("resume", "new")):

@@ -72,7 +72,7 @@ def test_a_file_goes_through_the_office_and_back(acacia: Tenant, meter: Meter) -
     job = the_import(acacia)
     assert (sent.status_code, job.state, job.mapping["meter"]) == (302, "detected", "M1")
     assert "energy_import_wh" in page(browser, job)
-    assert do(browser, job, "check").status_code == 200
+    assert do(browser, job, "dry_run").status_code == 200
     assert 'hx-trigger="every 2s"' in page(browser, job)
     work_on_import(acacia.pk, job.pk, now=NOW)
     shown = page(browser, job)
@@ -143,8 +143,8 @@ def test_a_viewer_sees_an_import_and_changes_nothing(acacia: Tenant, meter: Mete
     viewer = signed_in(acacia, "viewer")
     address = reverse("admin:meters_readingimport_mapping", args=[job.public_id])
 
-    assert "/check/" not in page(viewer, job)
-    assert do(viewer, job, "check").status_code == 403
+    assert "/dry_run/" not in page(viewer, job)
+    assert do(viewer, job, "dry_run").status_code == 403
     assert viewer.post(address, {"zone": "UTC"}).status_code == 403
     assert uploaded(acacia, viewer, CSV).status_code == 403
     assert the_import(acacia).state == "detected"

@@ -152,6 +152,35 @@ def test_a_test_says_why_nobody_answered(acacia: Tenant, settings: Any) -> None:
 
 
 @pytest.mark.commits
+@pytest.mark.parametrize(
+    ("is_rtu", "said"), [(True, "rtu_over_tcp"), (False, "tcp")], ids=["rtu", "tcp"]
+)
+def test_a_test_finds_out_which_framing_a_gateway_speaks(
+    acacia: Tenant, settings: Any, is_rtu: bool, said: str
+) -> None:
+    settings.POLL_NETWORKS = ["127.0.0.0/8"]
+    with gateway(SimulatedMeter(unit=4), rtu=is_rtu) as bus:
+        with acting_for(acacia.pk):
+            browser = sign_in(acacia)
+            transport = "tcp" if is_rtu else "rtu_over_tcp"
+            row = make_connection(tenant=acacia, port=bus.port, unit_id=4, transport=transport)
+        found = post(browser, f"/{row.public_id}/test").json()
+
+    assert (found["is_good"], found["error_code"]) == (False, f"speaks_{said}")
+
+
+def test_saving_the_settings_leaves_the_poller_its_turn(acacia: Tenant) -> None:
+    row = make_connection(tenant=acacia)
+    Connection.objects.filter(pk=row.pk).update(lease_number=5, failures=3, leased_by="poll")
+
+    row.unit_id = 9
+    row.save()
+
+    row.refresh_from_db()
+    assert (row.unit_id, row.lease_number, row.failures, row.leased_by) == (9, 5, 3, "poll")
+
+
+@pytest.mark.commits
 def test_a_test_waits_for_the_bus_and_gives_up_when_it_stays_busy(
     acacia: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:

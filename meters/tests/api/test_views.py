@@ -220,7 +220,8 @@ def test_what_a_meter_said_is_answered(acacia: Tenant) -> None:
     assert page["results"][1]["energy_import_wh"] == 10
     assert "power_w" not in page["results"][1]
     assert [(day["day"], day["energy_import_ws"]) for day in days] == [("2026-03-10", 960 * 3_600)]
-    assert (chart["unit"], chart["step_s"], chart["v"]) == ("Wh", 900, [10.0] * 96)
+    (line,) = chart["series"]
+    assert (line["unit"], chart["step_s"], line["v"]) == ("Wh", 900, [10.0] * 96)
     assert (used["energy_wh"], used["completeness_percent"]) == (960, "100.00")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
-from meters.models import DayTotal, Interval, Meter
+from meters.models import DayTotal, Estimate, Interval, Meter, RegisterEvent
+from meters.services.installations import install_meter, remove_meter
 from meters.services.intervals import recompute_all_touched
 from meters.testing import keep_readings, make_meter, make_metering_point
 
@@ -54,6 +57,79 @@ def deliveries(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[list[dict[st
     return rows, pieces
 
 
+@st.composite
+def troubled_readings(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Days of a register with four digits that rolls over, is reset, dips, leaps and is silent."""
+    at, register, shown_from, rows = 0, draw(st.integers(0, 9_999)), 0, []
+    for _ in range(draw(st.integers(5, 60))):
+        at += draw(
+            st.sampled_from([60, 300, 900, 900, 900, 1_800, 3_600, 9_000, 40_000, 100_000, 180_000])
+        )
+        register += draw(st.sampled_from([0, 0, 1, 5, 30, 30, 30, 200]))
+        trouble = draw(
+            st.sampled_from([""] * 12 + ["reset", "dip", "zero", "spike", "jitter", "drop"])
+        )
+        if trouble == "reset":
+            shown_from = register
+        if trouble == "drop":
+            shown_from = register - draw(st.integers(0, 9_999))
+        shown = (register - shown_from) % 10_000
+        value = {
+            "dip": shown // 2,
+            "zero": 0,
+            "spike": 1_000_000,
+            "jitter": max(shown - 1, 0),
+        }.get(trouble, shown)
+        row: dict[str, Any] = {
+            "measured_at": START + timedelta(seconds=at),
+            "energy_import_wh": value,
+        }
+        if draw(st.booleans()):
+            row["power_w"] = 100.0
+        rows.append(row)
+    return rows
+
+
+@st.composite
+def troubled_deliveries(
+    draw: st.DrawFn,
+) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
+    rows = draw(troubled_readings())
+    shuffled = draw(st.permutations(rows + draw(st.lists(st.sampled_from(rows), max_size=5))))
+    cuts = sorted(draw(st.lists(st.integers(0, len(shuffled)), max_size=8)))
+    pieces = [
+        shuffled[a:b] for a, b in zip([0, *cuts], [*cuts, len(shuffled)], strict=True) if a < b
+    ]
+    return rows, pieces
+
+
+def found_out(meter: Meter) -> tuple[list[Any], list[Any]]:
+    with acting_for(meter.tenant_id):
+        events = RegisterEvent.objects.filter(meter=meter).order_by("register", "starts_at")
+        estimates = Estimate.objects.filter(meter=meter).order_by("register", "starts_at")
+        return (
+            list(
+                events.values_list(
+                    "register",
+                    "kind",
+                    "starts_at",
+                    "ends_at",
+                    "value_before",
+                    "value_between",
+                    "value_after",
+                    "left_out",
+                    "offset",
+                    "factor",
+                )
+            ),
+            list(
+                estimates.values_list(
+                    "register", "starts_at", "ends_at", "method", "days", "amount"
+                )
+            ),
+        )
+
+
 def known(meter: Meter) -> tuple[list[Any], list[Any]]:
     with acting_for(meter.tenant_id):
         intervals = Interval.objects.filter(meter=meter).order_by("starts_at")
@@ -65,10 +141,23 @@ def known(meter: Meter) -> tuple[list[Any], list[Any]]:
         )
 
 
-def new_meter(tenant: Tenant) -> Meter:
+def new_meter(tenant: Tenant, **fields: Any) -> Meter:
     with acting_for(tenant.pk):
         point = make_metering_point(tenant=tenant)
-        return make_meter(tenant=tenant, metering_point=point, sample_seconds=600)
+        return make_meter(tenant=tenant, metering_point=point, sample_seconds=600, **fields)
+
+
+def troubled_meter(tenant: Tenant) -> Meter:
+    """One that was taken down in the second day and put up elsewhere in the third."""
+    with acting_for(tenant.pk):
+        meter = make_meter(tenant=tenant, sample_seconds=600, digits=4, max_power_w=50_000)
+        first = make_metering_point(tenant=tenant)
+        removed = START + timedelta(hours=29, minutes=7)
+        place = install_meter(meter, first, at=START - timedelta(days=1), multiplier=Decimal(20))
+        remove_meter(place, at=removed, end_register=5_000)
+        again = removed + timedelta(hours=20)
+        install_meter(meter, make_metering_point(tenant=tenant), at=again, start_register=10)
+        return meter
 
 
 @pytest.mark.commits
@@ -122,3 +211,30 @@ def test_intervals_add_up_to_the_difference_of_the_register(
         days = DayTotal.objects.filter(meter=meter).values_list("energy_import_ws", flat=True)
         last = rows[-1]["energy_import_wh"]
         assert sum(found) == sum(days) == last * 3_600
+
+
+@pytest.mark.commits
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(delivery=troubled_deliveries(), is_moved=st.booleans())
+def test_trouble_in_any_order_is_explained_alike(
+    acacia: Tenant,
+    delivery: tuple[list[dict[str, Any]], list[list[dict[str, Any]]]],
+    is_moved: bool,
+) -> None:
+    rows, pieces = delivery
+    make = troubled_meter if is_moved else partial(new_meter, digits=4, max_power_w=50_000)
+    orderly, chaotic = make(acacia), make(acacia)
+
+    keep_readings(orderly, rows, now=NOW)
+    recompute_all_touched(acacia.pk)
+    for piece in pieces:
+        keep_readings(chaotic, piece, now=NOW)
+        recompute_all_touched(acacia.pk)
+
+    assert found_out(chaotic) == found_out(orderly)
+    assert known(chaotic) == known(orderly)

@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from clients.kernel.periods import Period
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from meters.models import DayTotal, Interval, Meter
+from meters.services.editing import edit_interval
 from meters.services.intervals import recompute_all_touched
 from meters.testing import keep_readings, make_meter, make_metering_point, register_rows
 
@@ -96,10 +98,10 @@ def test_a_late_reading_replaces_the_estimate(acacia: Tenant) -> None:
     assert {wh[2] for wh in intervals(acacia, meter)} == {"measured"}
 
 
-def test_a_register_that_falls_says_nothing(acacia: Tenant) -> None:
+def test_a_drop_that_nothing_explains_says_nothing(acacia: Tenant) -> None:
     meter = new_meter(acacia)
 
-    keep_readings(meter, register_rows(MIDNIGHT, [500, 600, 50, 75]), now=NOW)
+    keep_readings(meter, register_rows(MIDNIGHT, [500, 600, 450, 475]), now=NOW)
 
     assert intervals(acacia, meter) == [
         (100 * 3_600, 900, "measured", "register"),
@@ -156,10 +158,9 @@ def test_an_edited_interval_is_left_alone(acacia: Tenant) -> None:
     keep_readings(meter, register_rows(MIDNIGHT, [0, 100, 200]), now=NOW)
     intervals(acacia, meter)
     with acting_for(acacia.pk):
-        Interval.objects.filter(starts_at=MIDNIGHT).update(
-            energy_import_ws=1, quality="edited", rule="by_hand"
-        )
+        quarter = Period(MIDNIGHT, MIDNIGHT + QUARTER)
+        edit_interval(meter, quarter, 7, reason="Read by eye", author="Ana")
 
     keep_readings(meter, register_rows(MIDNIGHT + timedelta(minutes=5), [40]), now=NOW)
 
-    assert [row[0] for row in intervals(acacia, meter)] == [1, 100 * 3_600]
+    assert [row[0] for row in intervals(acacia, meter)] == [7 * 3_600, 100 * 3_600]

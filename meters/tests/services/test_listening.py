@@ -21,6 +21,7 @@ import pytest
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from meters.drivers.mqtt import Letter
+from meters.drivers.pushed import is_topic
 from meters.errors import StorageUnavailable
 from meters.models import (
     BrokerState,
@@ -34,7 +35,7 @@ from meters.models import (
 )
 from meters.services import listening
 from meters.services.brokers import Listening
-from meters.services.listening import BrokerReader, is_topic
+from meters.services.listening import BrokerReader
 from meters.simulators.mqtt_fleet import MqttFleet, fleet
 from meters.simulators.own_broker import OwnBroker
 from meters.testing import make_meter, make_metering_point, make_site

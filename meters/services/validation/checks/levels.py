@@ -27,13 +27,14 @@ from meters.services.validation.material import (
 Parameters = Mapping[str, float]
 STEPS_AROUND = 8
 FEWEST_PHASES = 2
+NINE_IN_TEN = 90
 OUT_V = 10.0  # under which the network is out
 FAR_APART_S = 2 * HOUR_S
 UNITS = {quantity.name: quantity.unit for quantity in QUANTITIES}
 
 
 def spike(material: Material, wanted: Parameters) -> Iterator[Finding]:
-    """Readings that leave both neighbours in the same direction, by more than anything nearby."""
+    """Readings that leave both neighbours in the same direction, as nothing nearby does."""
     at, values = material.readings.of(material.main)
     if at.size < 2 * STEPS_AROUND:
         return
@@ -44,7 +45,7 @@ def spike(material: Material, wanted: Parameters) -> Iterator[Finding]:
     peak = usual_peak(material, at, values)
     candidates = left > peak * wanted["percent_of_peak"] / 100
     for place in np.flatnonzero(candidates):
-        nearby = step_nearby(values, int(place))
+        nearby = max(step_nearby(values, int(place)), leap_nearby(left, int(place)))
         if left[place] <= wanted["times_step"] * nearby:
             continue
         yield Finding(
@@ -64,6 +65,12 @@ def step_nearby(values: Floats, place: int) -> float:
     before = np.diff(values[max(place - 1 - STEPS_AROUND, 0) : place])
     after = np.diff(values[place + 1 : place + 2 + STEPS_AROUND])
     return float(np.median(np.abs(np.concatenate((before, after)))))
+
+
+def leap_nearby(left: Floats, place: int) -> float:
+    """What nine in ten of the readings around a value leave their neighbours by."""
+    around = (left[max(place - STEPS_AROUND, 0) : place - 1], left[place + 2 :][: STEPS_AROUND - 1])
+    return float(np.percentile(np.concatenate(around), NINE_IN_TEN))
 
 
 def stuck_value(material: Material, wanted: Parameters) -> Iterator[Finding]:
@@ -140,16 +147,16 @@ def plausibility(material: Material, wanted: Parameters) -> Iterator[Finding]:
 
 
 def _implausible(name: str, values: Floats, wanted: Parameters) -> Flags:
-    nothing: Flags = np.zeros(values.size, bool)
+    wrong: Flags = np.zeros(values.size, bool)
     if name.startswith("voltage_"):
-        low = (values > OUT_V) & (values < wanted["lowest_voltage_v"])
-        return low | (values > wanted["highest_voltage_v"]) | (values < 0)
-    if name == "frequency_hz":
-        low, high = wanted["lowest_frequency_hz"], wanted["highest_frequency_hz"]
-        return (values > 0) & ((values < low) | (values > high))
-    if name == "power_factor":
-        return np.abs(values) > wanted["highest_power_factor"]
-    return nothing
+        wrong = (values > OUT_V) & (values < wanted["lowest_voltage_v"])
+        wrong |= (values > wanted["highest_voltage_v"]) | (values < 0)
+    elif name == "frequency_hz":
+        wrong = (values > 0) & (values < wanted["lowest_frequency_hz"])
+        wrong |= values > wanted["highest_frequency_hz"]
+    elif name == "power_factor":
+        wrong = np.abs(values) > wanted["highest_power_factor"]
+    return wrong
 
 
 def silent_phase(material: Material, wanted: Parameters) -> Iterator[Finding]:

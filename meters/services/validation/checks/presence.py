@@ -22,7 +22,7 @@ def missing_intervals(material: Material, wanted: Parameters) -> Iterator[Findin
         usual = expected or usual_step(steps, int(place), material.sample_s)
         missed = round(steps[place] / usual) - 1
         if missed >= wanted["missed_readings"]:
-            evidence = {
+            evidence: dict[str, float | str] = {
                 "silent_s": float(steps[place]),
                 "expected_every_s": usual,
                 "missed": float(missed),

@@ -13,14 +13,20 @@ from clients.models import Tenant
 from meters.models import (
     Change,
     ExceptionState,
+    Interval,
     Meter,
     MeterException,
+    Quality,
     Resolution,
     RuleCode,
     ValidationRule,
 )
 from meters.services.intervals import recompute_all_touched
-from meters.services.validation.decisions import accept_exception
+from meters.services.validation.decisions import (
+    accept_exception,
+    estimate_exception,
+    reopen_exception,
+)
 from meters.services.validation.rules import set_rule
 from meters.services.validation.running import follow_changes, validate_meter, validate_silence
 from meters.testing import keep_readings, make_meter, make_metering_point
@@ -205,3 +211,34 @@ def test_the_same_readings_in_any_batches_give_the_same_exceptions(
         expected = said(meter=whole, state=ExceptionState.OPEN)
         assert said(meter=pieced, state=ExceptionState.OPEN) == expected
         assert {row[0] for row in expected} >= {"stuck_value", "spike", "missing_intervals"}
+
+
+@pytest.mark.commits
+def test_a_stuck_stretch_is_estimated_and_the_estimate_taken_back(acacia: Tenant) -> None:
+    with acting_for(acacia.pk):
+        meter = installed(acacia)
+        values = [value for seed in range(8) for value in a_day(seed)]
+        values[7 * 96 + 20 : 7 * 96 + 44] = [431.5] * 24
+        keep_readings(meter, power(MONDAY, values), now=NOON)
+    judge(acacia)
+    with acting_for(acacia.pk):
+        (row,) = MeterException.objects.filter(rule=RuleCode.STUCK_VALUE)
+        stretch = Interval.objects.filter(
+            meter=meter, starts_at__gte=row.starts_at, starts_at__lt=row.ends_at - QUARTER
+        )
+
+        estimate_exception(row, author="Marina", now=NOON)
+    judge(acacia)
+
+    with acting_for(acacia.pk):
+        row.refresh_from_db()
+        assert row.resolution == Resolution.ESTIMATED
+        assert {quarter.author for quarter in stretch} == {"Marina"}
+        assert {quarter.quality for quarter in stretch} == {Quality.ESTIMATED}
+        reopen_exception(row, author="Marina", now=NOON)
+    judge(acacia)
+
+    with acting_for(acacia.pk):
+        row.refresh_from_db()
+        assert row.state == ExceptionState.OPEN
+        assert {quarter.quality for quarter in stretch.all()} == {Quality.DERIVED}

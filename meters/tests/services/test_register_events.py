@@ -1,0 +1,231 @@
+"""What a register does besides counting up, and what people say about it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from clients.kernel.periods import Period
+from clients.kernel.tenancy import acting_for
+from clients.models import Tenant
+from meters.errors import BadDecision
+from meters.models import EventKind, Interval, Meter, RegisterEvent
+from meters.selectors.energy import metered_energy
+from meters.services.disregarding import disregard_readings, regard_again
+from meters.services.editing import edit_interval, estimate_gap, undo_edit
+from meters.services.installations import change_multiplier, exchange_meter
+from meters.services.intervals import recompute_all_touched
+from meters.services.register_events import confirm_event, correct_event, reopen_event
+from meters.testing import keep_readings, make_meter, make_metering_point, register_rows
+
+pytestmark = pytest.mark.commits
+MIDNIGHT = datetime(2026, 3, 10, 3, tzinfo=UTC)  # 00:00 in São Paulo
+QUARTER = timedelta(minutes=15)
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+DAY = Period(MIDNIGHT, MIDNIGHT + timedelta(days=1))
+
+
+def new_meter(tenant: Tenant, **fields: Any) -> Meter:
+    with acting_for(tenant.pk):
+        point = make_metering_point(tenant=tenant)
+        return make_meter(tenant=tenant, metering_point=point, **fields)
+
+
+def used(tenant: Tenant, meter: Meter, registers: list[int], start: datetime = MIDNIGHT) -> int:
+    """Wh of all intervals, after these readings."""
+    keep_readings(meter, register_rows(start, registers), now=NOW)
+    return total(tenant, meter)
+
+
+def total(tenant: Tenant, meter: Meter) -> int:
+    recompute_all_touched(tenant.pk)
+    with acting_for(tenant.pk):
+        found = Interval.objects.filter(meter=meter).values_list("energy_import_ws", flat=True)
+        return sum(value or 0 for value in found) // 3_600
+
+
+def events(tenant: Tenant, meter: Meter) -> list[tuple[Any, ...]]:
+    with acting_for(tenant.pk):
+        rows = RegisterEvent.objects.filter(meter=meter).order_by("starts_at")
+        return list(
+            rows.values_list("kind", "value_before", "value_between", "value_after", "left_out")
+        )
+
+
+@pytest.mark.parametrize(
+    ("registers", "wh", "event"),
+    [
+        ([9_900, 9_950, 20, 70], 170, ("rollover", 9_950, None, 20, 0)),
+        ([9_000, 9_040, 0, 30], 70, ("reset", 9_040, None, 0, 0)),
+        ([5_000, 5_010, 0, 5_020, 5_030], 30, ("dip", 5_010, 0, 5_020, 1)),
+        ([5_000, 5_010, 5_009, 5_020], 20, ("dip", 5_010, 5_009, 5_020, 1)),
+        ([5_000, 5_010, 2_400, 2_401, 5_020], 20, ("dip", 5_010, 2_400, 5_020, 2)),
+        ([5_000, 5_010, 900_000, 5_020], 20, ("spike", 5_010, 900_000, 5_020, 1)),
+        ([5_000, 5_010, 4_000, 4_010], 20, ("drop", 5_010, None, 4_000, 0)),
+        ([5_000, 5_010, 90_000, 90_010], 20, ("jump", 5_010, None, 90_000, 0)),
+    ],
+)
+def test_what_a_register_does_is_explained_and_counted(
+    acacia: Tenant, registers: list[int], wh: int, event: tuple[Any, ...]
+) -> None:
+    meter = new_meter(acacia, digits=4, max_power_w=10_000)
+
+    assert used(acacia, meter, registers) == wh
+
+    assert events(acacia, meter) == [event]
+
+
+def test_another_unit_is_known_by_value_and_pace(acacia: Tenant) -> None:
+    meter = new_meter(acacia, max_power_w=10_000)
+    in_wh = [500_000 + 100 * n for n in range(8)]
+    in_tenths = [value * 10 for value in (500_800, 500_900, 501_000, 501_100)]
+
+    assert used(acacia, meter, [*in_wh, *in_tenths]) == 1_100
+
+    [event] = events(acacia, meter)
+    assert event == ("scale", 500_700, None, 5_008_000, 0)
+
+
+def test_a_late_reading_turns_a_drop_into_a_dip(acacia: Tenant) -> None:
+    meter = new_meter(acacia, max_power_w=10_000)
+    assert used(acacia, meter, [5_000, 5_010, 4_000]) == 10
+    assert events(acacia, meter) == [("drop", 5_010, None, 4_000, 0)]
+
+    assert used(acacia, meter, [5_030], start=MIDNIGHT + QUARTER * 3) == 30
+
+    assert events(acacia, meter) == [("dip", 5_010, 4_000, 5_030, 1)]
+
+
+def test_a_confirmed_event_is_not_changed_by_late_readings(acacia: Tenant) -> None:
+    meter = new_meter(acacia, max_power_w=10_000)
+    used(acacia, meter, [5_000, 5_010, 40])
+    with acting_for(acacia.pk):
+        confirm_event(RegisterEvent.objects.get(), author="Ana", now=NOW)
+
+    assert used(acacia, meter, [60, 5_030], start=MIDNIGHT + QUARTER * 3) == 10 + 40 + 20
+
+    kinds = [event[0] for event in events(acacia, meter)]
+    assert kinds == ["reset", "jump"]
+
+
+def test_a_drop_is_corrected_and_the_decision_taken_back(acacia: Tenant) -> None:
+    meter = new_meter(acacia, max_power_w=10_000)
+    assert used(acacia, meter, [5_000, 5_010, 4_000, 4_010]) == 20
+    with acting_for(acacia.pk):
+        event = RegisterEvent.objects.get()
+        correct_event(event, EventKind.REAL, author="Ana", now=NOW, used=7)
+    assert total(acacia, meter) == 27
+
+    with acting_for(acacia.pk):
+        reopen_event(RegisterEvent.objects.get())
+
+    assert total(acacia, meter) == 20
+    assert events(acacia, meter) == [("drop", 5_010, None, 4_000, 0)]
+
+
+def test_a_rollover_needs_digits(acacia: Tenant) -> None:
+    meter = new_meter(acacia, max_power_w=10_000)
+    used(acacia, meter, [5_000, 5_010, 4_000])
+
+    with acting_for(acacia.pk), pytest.raises(BadDecision):
+        correct_event(RegisterEvent.objects.get(), "rollover", author="Ana", now=NOW)
+
+    assert events(acacia, meter)[0][0] == "drop"
+
+
+def test_registers_at_the_exchange_count_as_readings(acacia: Tenant) -> None:
+    old, at = new_meter(acacia), MIDNIGHT + QUARTER * 2 + timedelta(minutes=5)
+    with acting_for(acacia.pk):
+        new = make_meter(tenant=acacia)
+        point = old.installations.get().metering_point
+        exchange_meter(point, new, at=at, end_register=150, start_register=1_000, author="Ana")
+    used(acacia, old, [0, 50, 100])
+
+    used(acacia, new, [1_040, 1_060], start=MIDNIGHT + QUARTER * 3)
+
+    with acting_for(acacia.pk):
+        found = metered_energy([point.pk], DAY)[point.pk]
+    assert found.energy_wh == 150 + 60
+    assert [part["multiplier"] for part in found.evidence["meters"]] == ["1", "1"]
+    assert (found.evidence["meters"][0]["last_wh"], found.evidence["meters"][1]["first_wh"]) == (
+        150,
+        1_000,
+    )
+    assert [event["kind"] for event in found.evidence["meters"][0]["events"]] == ["exchange"]
+
+
+def test_other_transformers_begin_a_new_stretch(acacia: Tenant) -> None:
+    meter = new_meter(acacia)
+    used(acacia, meter, [0, 100, 200, 300])
+    with acting_for(acacia.pk):
+        place = meter.installations.get()
+        change_multiplier(place, Decimal(20), at=MIDNIGHT + QUARTER, author="Ana")
+
+    assert total(acacia, meter) == 100 + 200 * 20
+
+    with acting_for(acacia.pk):
+        found = metered_energy([place.metering_point_id], DAY)[place.metering_point_id]
+    assert found.energy_wh == 100 + 200 * 20
+    assert events(acacia, meter)[0][0] == "ratio"
+
+
+def test_a_disregarded_reading_is_left_out_until_it_counts_again(acacia: Tenant) -> None:
+    meter = new_meter(acacia)
+    assert used(acacia, meter, [0, 100, 150, 200]) == 200
+    last = MIDNIGHT + QUARTER * 3
+    with acting_for(acacia.pk):
+        assert disregard_readings(meter, [last], reason="Typed wrong", author="Ana") == 1
+        assert disregard_readings(meter, [last], reason="Typed wrong", author="Ana") == 0
+    assert total(acacia, meter) == 150
+
+    with acting_for(acacia.pk):
+        assert regard_again(meter, [last]) == 1
+
+    assert total(acacia, meter) == 200
+
+
+def test_typed_values_survive_late_readings_until_undone(acacia: Tenant) -> None:
+    meter = new_meter(acacia)
+    used(acacia, meter, [0, 100, 200])
+    with acting_for(acacia.pk):
+        quarter = Period(MIDNIGHT, MIDNIGHT + QUARTER)
+        edit = edit_interval(meter, quarter, 7, reason="Read by eye", author="Ana")
+    assert used(acacia, meter, [40], start=MIDNIGHT + timedelta(minutes=5)) == 107
+
+    with acting_for(acacia.pk):
+        undo_edit(edit, author="Ana", now=NOW)
+
+    assert total(acacia, meter) == 200
+
+
+def test_an_estimate_that_was_asked_for_gives_way_to_readings(acacia: Tenant) -> None:
+    meter = new_meter(acacia)
+    used(acacia, meter, [0, 100])
+    hour = Period(MIDNIGHT + QUARTER, MIDNIGHT + QUARTER * 5)
+    with acting_for(acacia.pk):
+        estimate_gap(meter, hour, "linear", author="Ana")
+    assert total(acacia, meter) == 500
+
+    assert used(acacia, meter, [130], start=MIDNIGHT + QUARTER * 2) == 130 + 300
+
+
+def test_a_long_gap_is_filled_like_similar_days_and_closes(acacia: Tenant) -> None:
+    meter = new_meter(acacia)
+    registers, register = [], 0
+    for quarter in range(96 * 3 + 1):  # three working days: nothing by night, 100 Wh by day
+        registers.append(register)
+        register += 100 if 32 <= quarter % 96 < 72 else 0
+    used(acacia, meter, registers)
+    morning = MIDNIGHT + timedelta(days=3)
+
+    after = used(acacia, meter, [registers[-1] + 4_321], start=morning + timedelta(hours=20))
+
+    assert after == registers[-1] + 4_321
+    with acting_for(acacia.pk):
+        gap = Interval.objects.filter(meter=meter, starts_at__gte=morning)
+        assert set(gap.values_list("quality", "rule")) == {("estimated", "reference_days")}
+        night = gap.filter(starts_at__lt=morning + timedelta(hours=8))
+        assert {row.energy_import_ws for row in night} == {0}
