@@ -45,6 +45,7 @@ from meters.models import (
 from meters.models.interval import INTERVAL_SECONDS, ML_PER_L, WS_PER_WH
 from meters.models.quantities import NAMES
 from meters.services.export_files import CsvPart, Writer, XlsxPart
+from meters.services.patience import let_long_queries_run
 
 KEPT: Final = timedelta(days=7)
 FETCHED: Final = 2_000
@@ -171,7 +172,7 @@ def work_on_export(tenant_id: int, export_id: int, *, now: datetime) -> None:
 def _next_part(job: ReadingExport, now: datetime) -> bool:
     """Write one part in one transaction; False when none is left."""
     with acting_for(job.tenant_id):
-        _let_long_queries_run()
+        let_long_queries_run()
         fresh = ReadingExport.objects.get(pk=job.pk)
         if fresh.state != ExportState.RUNNING:
             return False
@@ -195,12 +196,6 @@ def _next_part(job: ReadingExport, now: datetime) -> bool:
         if is_last:
             publish(job.tenant_id, "meters.export_ready", {"id": str(job.public_id)})
         return not is_last
-
-
-def _let_long_queries_run() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = '120s'")
-        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '120s'")
 
 
 def _keep(job: ReadingExport, number: int, writer: Writer, rows: int, now: datetime) -> None:
@@ -252,7 +247,7 @@ def _columns(job: ReadingExport) -> list[str]:
         return list(INTERVAL_COLUMNS)
     if job.what == ExportWhat.DAYS:
         return list(DAY_COLUMNS)
-    _let_long_queries_run()
+    let_long_queries_run()
     names = (*NAMES, "extra")
     counted = ", ".join(f"count({name}) > 0" for name in names)
     with connection.cursor() as cursor:

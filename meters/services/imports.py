@@ -37,6 +37,7 @@ from meters.services.import_diff import CONFLICT, DUPLICATE, compare, without_du
 from meters.services.import_mapping import Mapping, as_json, mapping_of
 from meters.services.import_rows import LISTED, Chunk, KnownMeter, chunks_of
 from meters.services.ingest import store_readings
+from meters.services.patience import let_long_queries_run
 from meters.services.settled import settled_before
 
 SOURCE_KEPT: Final = timedelta(days=90)
@@ -210,12 +211,14 @@ def _check(job: ReadingImport, now: datetime) -> None:
     report = Report(mapping)
     for chunk in chunks_of(content, mapping, meters, now=now, settled_before=floor):
         with acting_for(job.tenant_id):
+            let_long_queries_run()
             report.add(chunk, compare(chunk))
             if not _heard(job, seen_count=report.rows):
                 return
     if not report.rows:
         raise BadFile(_("The file holds no reading."), "empty_file")
     with acting_for(job.tenant_id):
+        let_long_queries_run()
         told = report.told()
     _end(
         job,
@@ -254,6 +257,7 @@ def _run(job: ReadingImport, now: datetime) -> None:
 
 def _store(job: ReadingImport, chunk: Chunk, now: datetime) -> None:
     with acting_for(job.tenant_id):
+        let_long_queries_run()
         outcomes = compare(chunk) if len(chunk) else []
     worth = without_duplicates(chunk, outcomes)
     keeping = _Keeping(job, chunk, worth)
@@ -337,6 +341,7 @@ def _undo(job: ReadingImport) -> None:
         )
     for chunk_id in left:
         with acting_for(job.tenant_id), connection.cursor() as cursor:
+            let_long_queries_run()
             cursor.execute("SELECT meters_take_back(%s)", [chunk_id])
             if not _heard(job):
                 return

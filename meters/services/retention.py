@@ -23,6 +23,7 @@ from meters.models import Change, Meter, Reading, ReadingHold, ReadingImport, Re
 from meters.models.reading_import import AT_WORK
 from meters.services.copying import next_month
 from meters.services.holds import Hold, holds_on
+from meters.services.patience import let_long_queries_run
 
 ROWS_AT_ONCE: Final = 20_000
 TENANTS_AT_ONCE: Final = 1_000
@@ -120,6 +121,7 @@ def keep_retention(now: datetime) -> Swept:
     tenants = _tenants()
     for tenant_id in tenants:
         with acting_for(tenant_id):
+            let_long_queries_run()
             swept.tenants += advance_floor(now)
     for month in raw_months():
         if _start(next_month(month)) <= now - timedelta(days=150):
@@ -175,6 +177,7 @@ def drop_month(month: date) -> str:
     """`dropped`, or why the month's table stays: `kept`, `held`, `touched`, `followed`, `busy`."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
+            let_long_queries_run()
             cursor.execute("SELECT meters_drop_partition(%s)", [month])
             outcome: str = cursor.fetchone()[0]
             return outcome
@@ -203,6 +206,7 @@ def forget_rows(tenant_id: int) -> int:
 
 def _forget(tenant_id: int, meter_id: int, bounds: list[datetime]) -> int:
     with acting_for(tenant_id), connection.cursor() as cursor:
+        let_long_queries_run()
         cursor.execute(
             "SELECT meters_forget_raw(%s, %s, %s, %s)", [meter_id, *bounds, ROWS_AT_ONCE]
         )

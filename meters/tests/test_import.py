@@ -13,7 +13,7 @@ from django.utils.translation import override
 from clients.kernel.periods import Period
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
-from meters.models import Meter, MeteringPoint, Reading
+from meters.models import Meter, MeteringPoint, Reading, Retention
 from meters.selectors.energy import metered_energy
 from meters.testing import make_meter, make_metering_point
 
@@ -161,3 +161,63 @@ def test_a_serial_number_of_two_tenants_needs_the_tenant(
     assert "1 accepted" in run(file, "--meter=SAME", "--tenant=baobab")
     with acting_for(acacia.pk):
         assert Reading.objects.count() == 0
+
+
+def test_an_import_is_taken_back_by_its_id(acacia: Tenant, tmp_path: Path) -> None:
+    new_meter(acacia, serial="M1")
+    file = tmp_path / "readings.csv"
+    file.write_text(GOOD)
+
+    said = run(file, "--meter=M1")
+    public_id = said.split("stored as ")[1].split(":")[0]
+    out = StringIO()
+    with override("en"):
+        call_command("import_readings", f"--undo={public_id}", stdout=out)
+
+    assert "1 readings are taken back" in out.getvalue()
+    with acting_for(acacia.pk):
+        assert Reading.objects.count() == 0
+
+
+def test_bad_lines_are_left_out_only_when_one_says_so(acacia: Tenant, tmp_path: Path) -> None:
+    new_meter(acacia, serial="M1")
+    file = tmp_path / "readings.csv"
+    file.write_text(GOOD + "2026-01-01T00:01:00Z,much\n")
+
+    said = run(file, "--meter=M1", "--skip-bad-lines")
+
+    assert "1 accepted, 0 duplicates, 0 conflicts, 1 rejected" in said
+    assert "Line 3: “much”" in said
+    with acting_for(acacia.pk):
+        assert Reading.objects.count() == 1
+
+
+def test_what_the_command_exports_it_finds_again(acacia: Tenant, tmp_path: Path) -> None:
+    new_meter(acacia, serial="M1")
+    file = tmp_path / "readings.csv"
+    file.write_text(GOOD)
+    run(file, "--meter=M1")
+    period = ("--start=2026-01-01T00:00:00Z", "--end=2026-01-02T00:00:00Z")
+
+    for form in ("csv", "xlsx"):
+        out = StringIO()
+        call_command(
+            "export_readings", str(tmp_path), "--meter=M1", *period, f"--format={form}", stdout=out
+        )
+        written = Path(out.getvalue().split(": ")[0])
+        assert "0 accepted, 1 duplicates" in run(written, "--meter=M1", "--dry-run")
+
+
+def test_retention_says_what_it_would_do_and_does_it_when_told(acacia: Tenant) -> None:
+    out = StringIO()
+    call_command("retention", stdout=out)
+    with acting_for(acacia.pk):
+        Retention.objects.create(keep_months=12)
+    call_command("retention", "--apply", stdout=out)
+
+    assert out.getvalue().splitlines()[:2] == [
+        "Every company keeps its raw readings for ever.",
+        "Nothing was changed; --apply drops what may go.",
+    ]
+    assert "acacia: 12 months, so since" in out.getvalue()
+    assert "dropped months: none; single rows: 0" in out.getvalue()

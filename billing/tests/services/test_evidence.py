@@ -14,7 +14,7 @@ from clients.kernel.money import Money
 from clients.kernel.periods import Period, month_of
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
-from meters.models import Meter, Reading
+from meters.models import Change, Meter, Reading
 from meters.services.intervals import recompute_all_touched
 from meters.services.retention import chosen_retention, keep_retention, retention_outlook
 from meters.testing import keep_readings, make_meter, make_metering_point, register_rows
@@ -28,6 +28,13 @@ EVER = Period(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
+def settle(tenant: Tenant) -> None:
+    """All is computed, and every follower has seen it."""
+    recompute_all_touched(tenant.pk)
+    with acting_for(tenant.pk):
+        Change.objects.all().delete()
+
+
 @pytest.fixture
 def meter(acacia: Tenant) -> Meter:
     """A meter that was read all through the month, and before and after it."""
@@ -38,7 +45,7 @@ def meter(acacia: Tenant) -> Meter:
     hours = range(int((MONTH.end + timedelta(days=40) - start) / HOUR / 6))
     rows = register_rows(start, [100 * n for n in hours], every=6 * HOUR)
     keep_readings(found, rows, now=NOW)
-    recompute_all_touched(acacia.pk)
+    settle(acacia)
     return found
 
 

@@ -60,6 +60,13 @@ def new_meter(tenant: Tenant, **fields: Any) -> Meter:
         )
 
 
+def settle(tenant: Tenant) -> None:
+    """All is computed, and every follower has seen it."""
+    recompute_all_touched(tenant.pk)
+    with acting_for(tenant.pk):
+        Change.objects.all().delete()
+
+
 @pytest.fixture
 def meter(acacia: Tenant) -> Meter:
     """A meter with a day of readings in an older month, in an old one and in a recent one."""
@@ -67,7 +74,7 @@ def meter(acacia: Tenant) -> Meter:
     for start, register in ((OLDER, 0), (OLD, 5_000), (RECENT, 9_000)):
         rows = register_rows(start, [register + 10 * n for n in range(24)], every=HOUR)
         keep_readings(found, rows, now=NOW)
-    recompute_all_touched(acacia.pk)
+    settle(acacia)
     return found
 
 
@@ -140,7 +147,7 @@ def test_where_another_company_keeps_the_month_only_ones_own_rows_go(
 ) -> None:
     other = new_meter(baobab, serial="B1")
     keep_readings(other, register_rows(OLD, [1, 2, 3], every=HOUR), now=NOW)
-    recompute_all_touched(baobab.pk)
+    settle(baobab)
     keep_for(acacia, 6)
 
     swept = keep_retention(NOW)
@@ -223,7 +230,7 @@ def test_late_data_of_a_settled_time_is_set_apart_and_changes_nothing(
     layer = second_layer(acacia)
 
     keep_readings(meter, register_rows(OLD + HOUR / 2, [5_005, 5_007], every=HOUR), now=NOW)
-    recompute_all_touched(acacia.pk)
+    settle(acacia)
 
     assert second_layer(acacia) == layer
     assert readings(acacia) == [RECENT]
@@ -242,14 +249,14 @@ def test_what_is_open_is_computed_as_if_nothing_had_been_dropped(
     _raw_since, settled = floors(6, NOW)
     rows = register_rows(settled - HOUR, [20_000, 20_100, 20_300], every=HOUR * 2 / 3)
     keep_readings(meter, rows, now=NOW)
-    recompute_all_touched(acacia.pk)
+    settle(acacia)
     keep_for(acacia, 6)
     keep_retention(NOW - timedelta(minutes=5))
     layer = second_layer(acacia)
 
     again = {"measured_at": settled + HOUR / 3, "power_w": 5.0}
     keep_readings(meter, [{**again, "measured_at": settled + HOUR / 4}], now=NOW)
-    recompute_all_touched(acacia.pk)
+    settle(acacia)
 
     before = [row for row in layer if row.get("starts_at", settled) < settled]
     now_before = [row for row in second_layer(acacia) if row.get("starts_at", settled) < settled]
@@ -272,7 +279,7 @@ def test_an_import_of_a_settled_time_is_refused_and_not_undone(
         job.refresh_from_db()
         run_import(job, now=NOW)
     work_on_import(acacia.pk, job.pk, now=NOW)
-    recompute_all_touched(acacia.pk)
+    settle(acacia)
     keep_for(acacia, 6)
     keep_retention(NOW)
 
