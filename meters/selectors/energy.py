@@ -226,7 +226,7 @@ _PARTS: Final = """
             'after', e.value_after, 'left_out', e.left_out, 'decided_by', e.decided_by)
             ORDER BY e.starts_at) AS named
         FROM meters_registerevent e WHERE e.tenant_id = %(tenant)s AND e.meter_id = s.meter_id
-            AND e.starts_at < s.b AND e.ends_at >= s.a
+            AND e.starts_at <= s.b AND e.ends_at >= s.a
     ) event ON true
     LEFT JOIN LATERAL (
         SELECT jsonb_agg(jsonb_build_object(
