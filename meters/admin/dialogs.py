@@ -12,10 +12,12 @@ from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
 )
 
 from clients.kernel.forms import BaseDialog, MomentField
-from meters.models import Meter, MeteringPoint
+from clients.kernel.periods import Period
+from meters.models import Meter, MeteringPoint, Method
 
 REGISTER = {
     "required": False,
@@ -68,3 +70,53 @@ class ExchangeDialog(BaseDialog):
         busy = Q(installations__ends_at__isnull=True, installations__isnull=False)
         field: Any = self.fields["new_meter"]
         field.queryset = Meter.objects.filter(is_active=True).exclude(busy)
+
+
+class RemoveDialog(BaseDialog):
+    since = MomentField(label=_("Since"))
+    end_register = forms.IntegerField(label=_("Last reading"), **REGISTER)
+
+
+class MultiplierDialog(BaseDialog):
+    since = MomentField(label=_("Since"))
+    multiplier = forms.DecimalField(label=_("Multiplier"), **MULTIPLIER)
+    register = forms.IntegerField(label=_("What the register showed then"), **REGISTER)
+
+
+class StretchDialog(BaseDialog):
+    """A stretch of whole quarter-hours, and why it is filled."""
+
+    start = MomentField(label=_("From"), help_text=_("On a quarter-hour: 14:00, 14:15 …"))
+    end = MomentField(label=_("Until"), help_text="")
+    reason = forms.CharField(
+        label=_("Why"), min_length=3, max_length=200, widget=UnfoldAdminTextInputWidget
+    )
+
+    def clean(self) -> dict[str, Any]:
+        said: dict[str, Any] = super().clean() or self.cleaned_data
+        if said.get("start") and said.get("end"):
+            if said["start"] >= said["end"]:
+                self.add_error("end", _("The end must come after the beginning."))
+            else:
+                said["period"] = Period(said["start"], said["end"])
+        return said
+
+
+class FillInDialog(StretchDialog):
+    amount = forms.DecimalField(
+        label=_("Used in all (kWh or m³)"),
+        min_value=0,
+        max_digits=12,
+        decimal_places=3,
+        widget=UnfoldAdminDecimalFieldWidget,
+    )
+    field_order = ("start", "end", "amount", "reason")
+
+
+class EstimateDialog(StretchDialog):
+    method = forms.ChoiceField(
+        label=_("How"),
+        choices=list(reversed(Method.choices)),
+        widget=UnfoldAdminSelectWidget,
+    )
+    field_order = ("start", "end", "method", "reason")

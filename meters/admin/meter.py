@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from datetime import date, datetime
+from decimal import ROUND_HALF_UP
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -30,12 +31,26 @@ from clients.kernel.tenancy import current_actor
 from clients.kernel.verbs import verb
 from meters.admin.analysis import live_value, load_csv, zoomed
 from meters.admin.clocks import clock_words
-from meters.admin.dialogs import ExchangeDialog, InstallDialog
+from meters.admin.dialogs import (
+    EstimateDialog,
+    ExchangeDialog,
+    FillInDialog,
+    InstallDialog,
+    MultiplierDialog,
+    RemoveDialog,
+)
 from meters.models import Installation, Meter, MeterKind
 from meters.selectors import presence, series
 from meters.selectors.series import WATER, Summary
 from meters.selectors.view import Drawing, MeterPeriod, View, amounts, draw
-from meters.services.installations import exchange_meter, install_meter, keep_meter
+from meters.services.editing import edit_interval, estimate_gap
+from meters.services.installations import (
+    change_multiplier,
+    exchange_meter,
+    install_meter,
+    keep_meter,
+    remove_meter,
+)
 
 look("online", "good", "sensors")
 look("silent", "bad", "sensors_off")
@@ -80,7 +95,14 @@ class MeterAdmin(DetailAdmin):
             },
         ),
     )
-    actions_detail = ("install", "exchange")
+    actions_detail = (
+        "install",
+        "exchange",
+        {
+            "title": gettext_lazy("More"),
+            "items": ["fill_in", "estimate", "change_multiplier", "take_down"],
+        },
+    )
     empty_icon = "speed"
     empty_title = gettext_lazy("Your meters will be here")
     empty_text = gettext_lazy("Type a serial number; the first reading shows up within a minute.")
@@ -102,11 +124,12 @@ class MeterAdmin(DetailAdmin):
             keep_meter(obj, form.changed_data)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        """Installed meters are exchanged, others installed."""
+        """Installed meters are exchanged and taken down, others installed."""
         meter = self.get_object(request, str(object_id))
-        hidden = "install" if meter and meter.serving else "exchange"
+        needs_place = {"exchange", "change_multiplier", "take_down"}
+        hidden = {"install"} if meter and meter.serving else needs_place
         shown = super().get_actions_detail(request, object_id)
-        return [action for action in shown if action.path != hidden]
+        return [action for action in shown if action.path not in hidden]
 
     def list_cards(self, request: HttpRequest, cl: ChangeList) -> list[Card]:
         whole = cl.get_queryset(request, exclude_parameters=["kind__exact"])
@@ -255,7 +278,7 @@ class MeterAdmin(DetailAdmin):
         variant=ActionVariant.PRIMARY,
     )
     def exchange(self, request: HttpRequest, form: Any, meter: Any) -> str:
-        filled, actor = form.cleaned_data, current_actor()
+        filled = form.cleaned_data
         exchange_meter(
             meter.serving[0].metering_point,
             filled["new_meter"],
@@ -263,9 +286,79 @@ class MeterAdmin(DetailAdmin):
             end_register=filled["end_register"],
             start_register=filled["start_register"],
             multiplier=filled["multiplier"],
-            author=actor.label if actor else "",
+            author=who(),
         )
         return _("%(meter)s took over.") % {"meter": filled["new_meter"]}
+
+    @verb(
+        gettext_lazy("Take down"),
+        icon="location_off",
+        title=gettext_lazy("Take this meter down?"),
+        text=gettext_lazy("From then on its readings no longer count for the place."),
+        submit=gettext_lazy("Take down"),
+        form=RemoveDialog,
+    )
+    def take_down(self, request: HttpRequest, form: Any, meter: Any) -> str:
+        filled = form.cleaned_data
+        remove_meter(meter.serving[0], at=filled["since"], end_register=filled["end_register"])
+        return _("%(meter)s serves no place any more.") % {"meter": meter}
+
+    @verb(
+        gettext_lazy("Change the multiplier"),
+        icon="close",
+        title=gettext_lazy("Other transformers"),
+        text=gettext_lazy("Before and after, each stretch keeps the multiplier it had."),
+        submit=gettext_lazy("Change"),
+        form=MultiplierDialog,
+    )
+    def change_multiplier(self, request: HttpRequest, form: Any, meter: Any) -> str:
+        filled = form.cleaned_data
+        change_multiplier(
+            meter.serving[0],
+            filled["multiplier"],
+            at=filled["since"],
+            register=filled["register"],
+            author=who(),
+        )
+        return _("The multiplier is changed; use is computed again.")
+
+    @verb(
+        gettext_lazy("Type what was used"),
+        icon="edit",
+        title=gettext_lazy("Type what was used"),
+        text=gettext_lazy(
+            "It stands above the readings, spread evenly, with your name and reason. You can take "
+            "it back."
+        ),
+        submit=gettext_lazy("Keep it"),
+        form=FillInDialog,
+    )
+    def fill_in(self, request: HttpRequest, form: Any, meter: Any) -> str:
+        filled = form.cleaned_data
+        amount = int((filled["amount"] * 1000).to_integral_value(ROUND_HALF_UP))
+        edit_interval(meter, filled["period"], amount, reason=filled["reason"], author=who())
+        return _("Kept; use is computed again within a minute.")
+
+    @verb(
+        gettext_lazy("Estimate a gap"),
+        icon="insights",
+        title=gettext_lazy("Estimate a gap"),
+        text=gettext_lazy("Only what is not known is filled; readings that come late replace it."),
+        submit=gettext_lazy("Estimate"),
+        form=EstimateDialog,
+    )
+    def estimate(self, request: HttpRequest, form: Any, meter: Any) -> str:
+        filled = form.cleaned_data
+        estimate_gap(
+            meter, filled["period"], filled["method"], author=who(), reason=filled["reason"]
+        )
+        return _("Estimated; it is marked as such wherever it is shown.")
+
+
+def who() -> str:
+    """The member on whose behalf this runs."""
+    actor = current_actor()
+    return actor.label if actor else ""
 
 
 def name_of(meter: Any) -> str:

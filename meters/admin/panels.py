@@ -20,6 +20,7 @@ from clients.kernel.periods import month_of
 from clients.kernel.search import MOST, found_by
 from clients.models import Client
 from meters.admin.clocks import clock_words
+from meters.admin.edit import edited
 from meters.admin.meter import SITUATIONS, name_of
 from meters.admin.register_event import events_of
 from meters.models import (
@@ -125,11 +126,6 @@ def quality(request: HttpRequest, meter: Meter) -> dict[str, Any]:
 def unit_of(register: str) -> int:
     """How many of an interval's units are one of the register's."""
     return ML_PER_L if register in ("volume_l", "volume_ml") else WS_PER_WH
-
-
-def edited(edit: Edit) -> str:
-    register = "volume_l" if edit.column == "volume_ml" else "energy_import_wh"
-    return measure(register, Decimal(sum(edit.values)) / unit_of(register))
 
 
 def waiting(meter: Meter) -> tuple[Any, Any]:

@@ -30,10 +30,9 @@ from clients.kernel.chips import chip, look
 from clients.kernel.detail import DetailAdmin
 from clients.kernel.forms import BaseDialog
 from clients.kernel.listing import Card, state_cards
-from clients.kernel.tenancy import current_actor
 from clients.kernel.verbs import dialog_done, verb
 from clients.kernel.work import Verb, WorkItem, work
-from meters.admin.meter import client_of, name_of
+from meters.admin.meter import client_of, name_of, who
 from meters.models import EventKind, EventState, Meter, RegisterEvent
 from meters.selectors import register_events as asked
 from meters.services.register_events import (
@@ -69,12 +68,6 @@ MEANINGS = {
         "The device's clock is wrong; its instants are not to be believed."
     ),
 }
-
-
-def who() -> str:
-    """The member on whose behalf this runs."""
-    actor = current_actor()
-    return actor.label if actor else ""
 
 
 class NoteDialog(BaseDialog):
