@@ -47,6 +47,7 @@ from meters.services.followers import FOLLOWERS, Change, take_changes
 FOLLOWER: Final = "alarms"
 CHANGES_AT_ONCE: Final = 500
 SLICE: Final = timedelta(days=1)
+STEP: Final = timedelta(hours=1)  # by which late data is followed until all is as it was known
 READ_AT_ONCE: Final = timedelta(days=2)  # of all meters together, in one query
 OLDEST: Final = timedelta(days=7)
 REMEMBERED: Final = (
@@ -274,7 +275,7 @@ class _Round:
         memory = Memory()
         if before is not None:
             memory = Memory(Phase.RAISED, before.since_at, None, None, before.extreme_value)
-        episodes, is_settled = self._episodes(watch, memory, start, last + margin)
+        episodes, is_settled = self._episodes(watch, memory, start, last + margin, known)
         for episode in episodes:
             self._lay_over(watch, episode, known)
         if is_settled:
@@ -290,16 +291,22 @@ class _Round:
             watch.memory = memory
 
     def _episodes(
-        self, watch: _Watch, memory: Memory, start: datetime, calm_from: datetime
+        self,
+        watch: _Watch,
+        memory: Memory,
+        start: datetime,
+        calm_from: datetime,
+        known: Sequence[AlarmEvent],
     ) -> tuple[list[_Episode], bool]:
-        """What the readings say from `start` on, until all is calm or everything seen is judged.
+        """What the readings say from `start` on, until the rest is as it was, or all is judged.
 
-        The second value says whether it became calm before that.
+        The rest is as it was once the late stretch is past and the machine is where it was then:
+        normal, or within a known event. The second value says whether that came before the end.
         """
         condition, end = condition_of(watch.rule, watch.place), _known(watch.seen_until)
         found = [_Episode(memory.since)] if memory.phase == Phase.RAISED else []
         while start <= end:
-            until = min(start + SLICE, end + INSTANT)
+            until = min(max(start + STEP, calm_from + INSTANT), start + SLICE, end + INSTANT)
             span = Span(watch.place.meter_id, start - lookback(watch.rule), until)
             sheet = read([span], [watch.rule.metric])[0]
             part = series_of(watch.rule, sheet).between(start, until)
@@ -308,7 +315,7 @@ class _Round:
                     found.append(_Episode(transition.since, transition))
                 else:
                     found[-1].end = transition
-            if until > calm_from and memory.phase == Phase.NORMAL and until <= end:
+            if calm_from < until <= end and _is_as_known(memory, until, known):
                 return found, True
             start = until
         return found, False
@@ -385,6 +392,15 @@ def _progress_of(watch: _Watch) -> AlarmProgress:
         quarter_at=progress.quarter_at,
         quarter_count=progress.quarter_count,
     )
+
+
+def _is_as_known(memory: Memory, at: datetime, known: Sequence[AlarmEvent]) -> bool:
+    """Whether the machine is, at this instant, where it was before the late data came."""
+    inside = any(
+        event.since_at <= at and (event.cleared_at is None or event.cleared_at > at)
+        for event in known
+    )
+    return memory.phase == (Phase.RAISED if inside else Phase.NORMAL)
 
 
 def _begin_earlier(event: AlarmEvent, begin: datetime | None) -> None:

@@ -121,7 +121,7 @@ def _waits(bench: Bench, database: psycopg.Connection[Any]) -> list[float]:
     serials = [f"BENCH-{number:03d}" for number in range(METERS - RINGING, METERS)]
     connection = http.client.HTTPConnection("127.0.0.1", bench.port, timeout=30)
     waits: list[float] = []
-    for _round in range(ROUNDS):
+    for turn in range(ROUNDS + 1):
         answered: dict[int, float] = {}
         seen: dict[int, float] = {}
         newest = database.execute("SELECT coalesce(max(id), 0) FROM meters_alarmevent").fetchone()
@@ -133,7 +133,8 @@ def _waits(bench: Bench, database: psycopg.Connection[Any]) -> list[float]:
             answered[meters[serial]] = _post(connection, _reading(serial, 180.0))
             time.sleep(random.uniform(*SPACING_S))  # noqa: S311 - not a secret
         watcher.join()
-        waits += [seen.get(meter, float("inf")) - at for meter, at in answered.items()]
+        if turn:  # the first finds a worker that has just begun
+            waits += [seen.get(meter, float("inf")) - at for meter, at in answered.items()]
         for serial in serials:
             _post(connection, _reading(serial, 220.0))
         time.sleep(3)  # until all are normal again
@@ -159,7 +160,7 @@ def _watch(url: str, rule: str, newest: int, seen: dict[int, float]) -> None:
 def _load_beside(bench: Bench) -> Iterator[None]:
     """5,000 rows a second of other meters."""
     is_over = threading.Event()
-    start = datetime.now(tz=UTC) - timedelta(days=2)
+    start = datetime.now(tz=UTC) - timedelta(hours=12)
     senders = METERS - RINGING
     said = [bodies(f"BENCH-{n:03d}", start, LOAD_ROWS, 40) for n in range(senders)]
 
