@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -39,21 +40,35 @@ class Up:
             if line.startswith("Pulso is at"):
                 break
         self.children = psutil.Process(self.process.pid).children(recursive=True)
-        self.ports = {
-            connection.laddr.port
-            for child in self.children
-            for connection in child.net_connections("tcp")
-            if connection.status == psutil.CONN_LISTEN
-        }
+        self.ports = {port for child in self.children for port in listened(child)}
 
     def names(self) -> set[str]:
-        return {child.name() for child in self.children if child.is_running()}
+        found = set()
+        for child in self.children:
+            with suppress(psutil.NoSuchProcess):
+                found.add(child.name())
+        return found
 
     def left(self) -> list[str]:
         """What still runs or listens: the processes' command lines and the ports."""
         _gone, alive = psutil.wait_procs(self.children, timeout=20)
         ports = [f"port {port}" for port in sorted(self.ports) if is_answered(port)]
         return [" ".join(child.cmdline()) for child in alive] + ports
+
+
+def arguments_of(child: psutil.Process) -> list[str]:
+    with suppress(psutil.NoSuchProcess):
+        return child.cmdline()
+    return []
+
+
+def listened(child: psutil.Process) -> set[int]:
+    """The ports a process listens at. One that served a single question may be gone already."""
+    try:
+        connections = child.net_connections("tcp")
+    except psutil.NoSuchProcess:
+        return set()
+    return {each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN}
 
 
 def is_answered(port: int) -> bool:
@@ -110,7 +125,7 @@ def test_up_serves_until_a_signal_and_other_commands_share_its_servers(up: Up) -
 
 
 def test_one_childs_death_stops_everything_with_status_1(up: Up) -> None:
-    worker = next(child for child in up.children if "worker" in child.cmdline())
+    worker = next(child for child in up.children if "worker" in arguments_of(child))
 
     worker.kill()
 

@@ -12,6 +12,8 @@ APPS = ["clients", "meters", "messaging", "billing", "monitoring"]
 # Looked at by hand: the linter reads SQL by its words, and these make what they seem to alter.
 JUDGED = {
     "0002_create_readings": "NOT NULL and DROP stand in the partitioned table's own definition",
+    "0004_validate_registers": "columns grow longer; new ones have a default in the database",
+    "0005_widen_ingest": "a column grows longer; the unique one is filled by the database",
 }
 
 

@@ -237,12 +237,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='installation',
             name='multiplier',
-            field=models.DecimalField(decimal_places=4, default=Decimal('1'), help_text='What one unit of the register stands for here: 1 without transformers.', max_digits=12, verbose_name='multiplier (CT × PT)'),
+            field=models.DecimalField(db_default=Decimal('1'), decimal_places=4, default=Decimal('1'), help_text='What one unit of the register stands for here: 1 without transformers.', max_digits=12, verbose_name='multiplier (CT × PT)'),
         ),
         migrations.AddField(
             model_name='installationevent',
             name='multiplier',
-            field=models.DecimalField(decimal_places=4, default=Decimal('1'), help_text='What one unit of the register stands for here: 1 without transformers.', max_digits=12, verbose_name='multiplier (CT × PT)'),
+            field=models.DecimalField(db_default=Decimal('1'), decimal_places=4, default=Decimal('1'), help_text='What one unit of the register stands for here: 1 without transformers.', max_digits=12, verbose_name='multiplier (CT × PT)'),
         ),
         migrations.AddField(
             model_name='interval',
@@ -262,7 +262,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='meter',
             name='register_step',
-            field=models.PositiveBigIntegerField(default=1, help_text='1,000 for a register that counts whole kWh or m³.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000)], verbose_name='one of the last digit (Wh or L)'),
+            field=models.PositiveBigIntegerField(db_default=1, default=1, help_text='1,000 for a register that counts whole kWh or m³.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000)], verbose_name='one of the last digit (Wh or L)'),
         ),
         migrations.AddField(
             model_name='meter',
@@ -282,7 +282,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='meterevent',
             name='register_step',
-            field=models.PositiveBigIntegerField(default=1, help_text='1,000 for a register that counts whole kWh or m³.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000)], verbose_name='one of the last digit (Wh or L)'),
+            field=models.PositiveBigIntegerField(db_default=1, default=1, help_text='1,000 for a register that counts whole kWh or m³.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000)], verbose_name='one of the last digit (Wh or L)'),
         ),
         migrations.AddField(
             model_name='meterevent',

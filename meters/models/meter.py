@@ -39,6 +39,7 @@ class Meter(TenantModel, PublicIdModel):
     register_step = models.PositiveBigIntegerField(
         _("one of the last digit (Wh or L)"),
         default=1,
+        db_default=1,
         validators=[MinValueValidator(1), MaxValueValidator(1_000_000)],
         help_text=_("1,000 for a register that counts whole kWh or m³."),
     )
@@ -125,6 +126,7 @@ class Installation(TenantModel, PublicIdModel):
         max_digits=12,
         decimal_places=4,
         default=Decimal(1),
+        db_default=Decimal(1),
         help_text=_("What one unit of the register stands for here: 1 without transformers."),
     )
 
