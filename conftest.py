@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 TEMPLATE = "pulso_template"
+ENOUGH_BYTES = 4 * 1024**3
 ALIASES = ("default", "owner", "ingest", "ops", "backup")
 
 
@@ -42,13 +43,20 @@ def _take_own_cache() -> None:
 def _start_servers(config: pytest.Config) -> None:
     from config.services import Postgres, Valkey
 
-    folder = Path(tempfile.mkdtemp(prefix="pulso-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="pulso-test-", dir=_quick_folder()))
     postgres = Postgres(folder / "postgres", durable=False)
     valkey = Valkey(folder / "valkey", durable=False)
     config.stash[_SERVERS] = (folder, postgres, valkey)
     postgres.start()
     valkey.start()
     _make_template(postgres, valkey)
+
+
+def _quick_folder() -> str | None:
+    """Memory, where there is enough: a clone of the template is more than a thousand files."""
+    memory = Path("/dev/shm")  # noqa: S108 - the folder made there is our own
+    is_roomy = memory.is_dir() and shutil.disk_usage(memory).free > ENOUGH_BYTES
+    return str(memory) if is_roomy and os.access(memory, os.W_OK) else None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
