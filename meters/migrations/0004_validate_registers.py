@@ -41,6 +41,8 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(max_length=200, verbose_name='reason')),
                 ('author', models.CharField(blank=True, max_length=120, verbose_name='by')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='since')),
+                ('meter', clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='meters.meter')),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
             ],
             options={
                 'verbose_name': 'disregarded reading',
@@ -48,6 +50,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-measured_at', 'id'],
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'meter', 'measured_at'), name='meters_disregarded_once')],
             },
         ),
         migrations.CreateModel(
@@ -64,6 +67,9 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(max_length=200, verbose_name='reason')),
                 ('author', models.CharField(blank=True, max_length=120, verbose_name='by')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='since')),
+                ('meter', clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='meters.meter')),
+                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='meters.disregarded')),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, db_constraint=False, editable=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='clients.tenant')),
             ],
             options={
                 'abstract': False,
@@ -86,6 +92,8 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='when')),
                 ('undone_at', models.DateTimeField(blank=True, null=True, verbose_name='undone')),
                 ('undone_by', models.CharField(blank=True, max_length=120, verbose_name='undone by')),
+                ('meter', clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='meters.meter')),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
             ],
             options={
                 'verbose_name': 'edit',
@@ -93,6 +101,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-created_at', '-id'],
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', 'meter', 'starts_at'], name='meters_edit_by_meter')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['edit', 'estimate'])), name='meters_edit_kind_known'), models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='meters_edit_ends_after_start')],
             },
         ),
         migrations.CreateModel(
@@ -116,6 +126,9 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='when')),
                 ('undone_at', models.DateTimeField(blank=True, null=True, verbose_name='undone')),
                 ('undone_by', models.CharField(blank=True, max_length=120, verbose_name='undone by')),
+                ('meter', clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='meters.meter')),
+                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='meters.edit')),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, db_constraint=False, editable=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='clients.tenant')),
             ],
             options={
                 'abstract': False,
@@ -132,6 +145,8 @@ class Migration(migrations.Migration):
                 ('method', models.CharField(choices=[('linear', 'Spread evenly'), ('reference_days', 'Like similar days')], max_length=16)),
                 ('days', django.contrib.postgres.fields.ArrayField(base_field=models.DateField(), default=list, size=None)),
                 ('amount', models.BigIntegerField(help_text='What was spread, in watt-seconds or millilitres.')),
+                ('meter', clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='meters.meter')),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
             ],
             options={
                 'verbose_name': 'estimate',
@@ -139,6 +154,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-starts_at', 'id'],
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [models.CheckConstraint(condition=models.Q(('method__in', ['linear', 'reference_days'])), name='meters_estimate_method_known'), models.UniqueConstraint(fields=('tenant', 'meter', 'register', 'starts_at'), name='meters_estimate_once')],
             },
         ),
         migrations.CreateModel(
@@ -162,6 +178,8 @@ class Migration(migrations.Migration):
                 ('decided_at', models.DateTimeField(blank=True, null=True, verbose_name='decided')),
                 ('note', models.CharField(blank=True, max_length=200, verbose_name='note')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='noticed')),
+                ('meter', clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='register_events', to='meters.meter')),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
             ],
             options={
                 'verbose_name': 'register event',
@@ -169,6 +187,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-starts_at', 'id'],
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', 'state', 'starts_at'], name='meters_event_by_state')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['rollover', 'reset', 'dip', 'spike', 'scale', 'drop', 'jump', 'real', 'exchange', 'ratio', 'clock'])), name='meters_registerevent_kind_known'), models.CheckConstraint(condition=models.Q(('state__in', ['detected', 'confirmed', 'corrected'])), name='meters_registerevent_state_known'), models.UniqueConstraint(condition=models.Q(('state', 'detected')), fields=('tenant', 'meter', 'register', 'starts_at', 'kind'), name='meters_registerevent_once'), models.CheckConstraint(condition=models.Q(('ends_at__gte', models.F('starts_at'))), name='meters_registerevent_ends_after_start')],
             },
         ),
         migrations.CreateModel(
@@ -197,6 +217,9 @@ class Migration(migrations.Migration):
                 ('decided_at', models.DateTimeField(blank=True, null=True, verbose_name='decided')),
                 ('note', models.CharField(blank=True, max_length=200, verbose_name='note')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='noticed')),
+                ('meter', clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='meters.meter')),
+                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='meters.registerevent')),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, db_constraint=False, editable=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='clients.tenant')),
             ],
             options={
                 'abstract': False,
@@ -339,95 +362,6 @@ class Migration(migrations.Migration):
             model_name='meter',
             constraint=models.CheckConstraint(condition=models.Q(('register_step__range', (1, 1000000))), name='meters_meter_register_step_range'),
         ),
-        migrations.AddField(
-            model_name='disregarded',
-            name='meter',
-            field=clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='meters.meter'),
-        ),
-        migrations.AddField(
-            model_name='disregarded',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
-        ),
-        migrations.AddField(
-            model_name='disregardedevent',
-            name='meter',
-            field=clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='meters.meter'),
-        ),
-        migrations.AddField(
-            model_name='disregardedevent',
-            name='pgh_obj',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='meters.disregarded'),
-        ),
-        migrations.AddField(
-            model_name='disregardedevent',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, db_constraint=False, editable=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='clients.tenant'),
-        ),
-        migrations.AddField(
-            model_name='edit',
-            name='meter',
-            field=clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='meters.meter'),
-        ),
-        migrations.AddField(
-            model_name='edit',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
-        ),
-        migrations.AddField(
-            model_name='editevent',
-            name='meter',
-            field=clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='meters.meter'),
-        ),
-        migrations.AddField(
-            model_name='editevent',
-            name='pgh_obj',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='meters.edit'),
-        ),
-        migrations.AddField(
-            model_name='editevent',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, db_constraint=False, editable=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='clients.tenant'),
-        ),
-        migrations.AddField(
-            model_name='estimate',
-            name='meter',
-            field=clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='meters.meter'),
-        ),
-        migrations.AddField(
-            model_name='estimate',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
-        ),
-        migrations.AddField(
-            model_name='registerevent',
-            name='meter',
-            field=clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='register_events', to='meters.meter'),
-        ),
-        migrations.AddField(
-            model_name='registerevent',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
-        ),
-        migrations.AddField(
-            model_name='registereventevent',
-            name='meter',
-            field=clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='meters.meter'),
-        ),
-        migrations.AddField(
-            model_name='registereventevent',
-            name='pgh_obj',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='meters.registerevent'),
-        ),
-        migrations.AddField(
-            model_name='registereventevent',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, db_constraint=False, editable=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='clients.tenant'),
-        ),
-        migrations.AddConstraint(
-            model_name='disregarded',
-            constraint=models.UniqueConstraint(fields=('tenant', 'meter', 'measured_at'), name='meters_disregarded_once'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='disregarded',
             trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_disregardedevent" ("author", "created_at", "id", "measured_at", "meter_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "rule", "tenant_id") VALUES (NEW."author", NEW."created_at", NEW."id", NEW."measured_at", NEW."meter_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'insert\', NEW."id", NEW."reason", NEW."rule", NEW."tenant_id"); RETURN NULL;', hash='8e8d42a81f124c6e076cdfc22674d18913bf1cc1', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='INSERT', pgid='pgtrigger_insert_insert_f9174', table='meters_disregarded', when='AFTER')),
@@ -440,18 +374,6 @@ class Migration(migrations.Migration):
             model_name='disregarded',
             trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_disregardedevent" ("author", "created_at", "id", "measured_at", "meter_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "rule", "tenant_id") VALUES (OLD."author", OLD."created_at", OLD."id", OLD."measured_at", OLD."meter_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'delete\', OLD."id", OLD."reason", OLD."rule", OLD."tenant_id"); RETURN NULL;', hash='d70fd147e395759c801f100dfec0effa72d279c3', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='DELETE', pgid='pgtrigger_delete_delete_5ea8f', table='meters_disregarded', when='AFTER')),
         ),
-        migrations.AddIndex(
-            model_name='edit',
-            index=models.Index(fields=['tenant', 'meter', 'starts_at'], name='meters_edit_by_meter'),
-        ),
-        migrations.AddConstraint(
-            model_name='edit',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['edit', 'estimate'])), name='meters_edit_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='edit',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='meters_edit_ends_after_start'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='edit',
             trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_editevent" ("author", "column", "created_at", "days", "ends_at", "id", "kind", "meter_id", "method", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "reason", "starts_at", "tenant_id", "undone_at", "undone_by") VALUES (NEW."author", NEW."column", NEW."created_at", NEW."days", NEW."ends_at", NEW."id", NEW."kind", NEW."meter_id", NEW."method", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'insert\', NEW."id", NEW."public_id", NEW."reason", NEW."starts_at", NEW."tenant_id", NEW."undone_at", NEW."undone_by"); RETURN NULL;', hash='29a1bcca64d919699dd31cec4d26916cc2b5866b', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='INSERT', pgid='pgtrigger_insert_insert_d993f', table='meters_edit', when='AFTER')),
@@ -463,34 +385,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='edit',
             trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_editevent" ("author", "column", "created_at", "days", "ends_at", "id", "kind", "meter_id", "method", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "reason", "starts_at", "tenant_id", "undone_at", "undone_by") VALUES (OLD."author", OLD."column", OLD."created_at", OLD."days", OLD."ends_at", OLD."id", OLD."kind", OLD."meter_id", OLD."method", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'delete\', OLD."id", OLD."public_id", OLD."reason", OLD."starts_at", OLD."tenant_id", OLD."undone_at", OLD."undone_by"); RETURN NULL;', hash='d31356f3c95814e7423a36725354d3cde6fa134a', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='DELETE', pgid='pgtrigger_delete_delete_a3911', table='meters_edit', when='AFTER')),
-        ),
-        migrations.AddConstraint(
-            model_name='estimate',
-            constraint=models.CheckConstraint(condition=models.Q(('method__in', ['linear', 'reference_days'])), name='meters_estimate_method_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='estimate',
-            constraint=models.UniqueConstraint(fields=('tenant', 'meter', 'register', 'starts_at'), name='meters_estimate_once'),
-        ),
-        migrations.AddIndex(
-            model_name='registerevent',
-            index=models.Index(fields=['tenant', 'state', 'starts_at'], name='meters_event_by_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='registerevent',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['rollover', 'reset', 'dip', 'spike', 'scale', 'drop', 'jump', 'real', 'exchange', 'ratio', 'clock'])), name='meters_registerevent_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='registerevent',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['detected', 'confirmed', 'corrected'])), name='meters_registerevent_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='registerevent',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'detected')), fields=('tenant', 'meter', 'register', 'starts_at', 'kind'), name='meters_registerevent_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='registerevent',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gte', models.F('starts_at'))), name='meters_registerevent_ends_after_start'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='registerevent',
@@ -509,7 +403,6 @@ class Migration(migrations.Migration):
             rls.SecureTenantTable(model, grants="SELECT, INSERT")
             for model in ("RegisterEventEvent", "DisregardedEvent", "EditEvent")
         ),
-        # Has the quarter-hours of the open tenant's meters computed again.
         rls.DefinerFunction(
             "meters_touch",
             "meter_ids bigint[], starts timestamptz[], ends timestamptz[]",

@@ -62,6 +62,8 @@ class Migration(migrations.Migration):
                 'ordering': ['meter__serial', 'id'],
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['due_at'], name='meters_connection_by_due'), models.Index(fields=['bus'], name='meters_connection_by_bus'), models.Index(fields=['tenant', 'driver', 'address'], name='meters_connection_by_name')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('driver__in', ['modbus', 'tasmota', 'shelly', 'zigbee2mqtt', 'chirpstack', 'tuya', 'tuya_cloud'])), name='meters_connection_driver_known'), models.CheckConstraint(condition=models.Q(('transport__in', ['tcp', 'rtu_over_tcp', 'serial'])), name='meters_connection_transport_known'), models.CheckConstraint(condition=models.Q(('parity__in', ['N', 'E', 'O'])), name='meters_connection_parity_known'), models.CheckConstraint(condition=models.Q(('state__in', ['new', 'ok', 'failing', 'wrong', 'paused'])), name='meters_connection_state_known'), models.UniqueConstraint(fields=('tenant', 'meter', 'driver'), name='meters_connection_once', violation_error_code='connection_taken', violation_error_message='This meter already has a connection with this driver.'), models.CheckConstraint(condition=models.Q(('poll_every_seconds__range', (1, 86400))), name='meters_connection_every_range')],
             },
         ),
         migrations.CreateModel(
@@ -98,42 +100,6 @@ class Migration(migrations.Migration):
                 'abstract': False,
             },
         ),
-        migrations.AddIndex(
-            model_name='connection',
-            index=models.Index(fields=['due_at'], name='meters_connection_by_due'),
-        ),
-        migrations.AddIndex(
-            model_name='connection',
-            index=models.Index(fields=['bus'], name='meters_connection_by_bus'),
-        ),
-        migrations.AddIndex(
-            model_name='connection',
-            index=models.Index(fields=['tenant', 'driver', 'address'], name='meters_connection_by_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='connection',
-            constraint=models.CheckConstraint(condition=models.Q(('driver__in', ['modbus', 'tasmota', 'shelly', 'zigbee2mqtt', 'chirpstack', 'tuya', 'tuya_cloud'])), name='meters_connection_driver_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='connection',
-            constraint=models.CheckConstraint(condition=models.Q(('transport__in', ['tcp', 'rtu_over_tcp', 'serial'])), name='meters_connection_transport_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='connection',
-            constraint=models.CheckConstraint(condition=models.Q(('parity__in', ['N', 'E', 'O'])), name='meters_connection_parity_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='connection',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['new', 'ok', 'failing', 'wrong', 'paused'])), name='meters_connection_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='connection',
-            constraint=models.UniqueConstraint(fields=('tenant', 'meter', 'driver'), name='meters_connection_once', violation_error_code='connection_taken', violation_error_message='This meter already has a connection with this driver.'),
-        ),
-        migrations.AddConstraint(
-            model_name='connection',
-            constraint=models.CheckConstraint(condition=models.Q(('poll_every_seconds__range', (1, 86400))), name='meters_connection_every_range'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='connection',
             trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_connectionevent" ("address", "baud", "bus", "created_at", "driver", "host", "id", "meter_id", "options", "parity", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "poll_every_seconds", "port", "profile", "public_id", "serial_path", "stop_bits", "tenant_id", "timeout_ms", "transport", "unit_id") VALUES (NEW."address", NEW."baud", NEW."bus", NEW."created_at", NEW."driver", NEW."host", NEW."id", NEW."meter_id", NEW."options", NEW."parity", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'insert\', NEW."id", NEW."poll_every_seconds", NEW."port", NEW."profile", NEW."public_id", NEW."serial_path", NEW."stop_bits", NEW."tenant_id", NEW."timeout_ms", NEW."transport", NEW."unit_id"); RETURN NULL;', hash='4855a3f5c9fc8b4eae0064a65e2a3fac9905b971', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='INSERT', pgid='pgtrigger_insert_insert_71e4d', table='meters_connection', when='AFTER')),
@@ -148,13 +114,11 @@ class Migration(migrations.Migration):
         ),
         rls.SecureTenantTable("Connection"),
         rls.SecureTenantTable("ConnectionEvent", grants="SELECT, INSERT"),
-        # Every row changes twice each time its meter is asked.
         migrations.RunSQL(
             "ALTER TABLE meters_connection SET (fillfactor = 50, "
             "autovacuum_vacuum_scale_factor = 0.2, autovacuum_vacuum_threshold = 1000)",
             migrations.RunSQL.noop,
         ),
-        # One poller at a time chooses, so that no bus is ever given to two of them.
         rls.DefinerFunction(
             "meters_claim_connections",
             "me text, held bigint[], most integer, ahead interval, duration interval, "
@@ -183,7 +147,6 @@ class Migration(migrations.Migration):
                 extract(epoch FROM c.due_at - clock_timestamp())::double precision;
             END""",
         ),
-        # For a test by hand: NULL, somebody has it; 0, kept for us but the bus is still busy.
         rls.DefinerFunction(
             "meters_claim_connection",
             "me text, for_tenant bigint, wanted bigint, duration interval",

@@ -56,6 +56,7 @@ class Migration(migrations.Migration):
                 'ordering': ['name', 'id'],
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['new', 'connected', 'failing'])), name='meters_mqttbroker_state_known'), models.UniqueConstraint(fields=('tenant', 'name'), name='meters_mqttbroker_name_once', violation_error_code='name_taken', violation_error_message='Another broker has this name.')],
             },
         ),
         migrations.CreateModel(
@@ -97,6 +98,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'uplinks',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['meter', 'frame_counter'], name='meters_uplink_by_frame'), models.Index(fields=['heard_at'], name='meters_uplink_by_age')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'deduplication_id'), name='meters_uplink_once')],
             },
         ),
         migrations.CreateModel(
@@ -125,14 +128,6 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('tenant', 'connection', 'starts_at'), name='meters_historygap_once'), models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='meters_historygap_ends_after_start')],
             },
         ),
-        migrations.AddConstraint(
-            model_name='mqttbroker',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['new', 'connected', 'failing'])), name='meters_mqttbroker_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='mqttbroker',
-            constraint=models.UniqueConstraint(fields=('tenant', 'name'), name='meters_mqttbroker_name_once', violation_error_code='name_taken', violation_error_message='Another broker has this name.'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='mqttbroker',
             trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_mqttbrokerevent" ("created_at", "host", "id", "is_active", "is_tls", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "port", "public_id", "tenant_id", "username") VALUES (NEW."created_at", NEW."host", NEW."id", NEW."is_active", NEW."is_tls", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'insert\', NEW."id", NEW."port", NEW."public_id", NEW."tenant_id", NEW."username"); RETURN NULL;', hash='3372bd9769b64eb959570de9a5d54fe2980d3f18', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='INSERT', pgid='pgtrigger_insert_insert_6832a', table='meters_mqttbroker', when='AFTER')),
@@ -145,24 +140,11 @@ class Migration(migrations.Migration):
             model_name='mqttbroker',
             trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_mqttbrokerevent" ("created_at", "host", "id", "is_active", "is_tls", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "port", "public_id", "tenant_id", "username") VALUES (OLD."created_at", OLD."host", OLD."id", OLD."is_active", OLD."is_tls", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'delete\', OLD."id", OLD."port", OLD."public_id", OLD."tenant_id", OLD."username"); RETURN NULL;', hash='61ade8bcf6b6e56938ef710afcfc76d676959006', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='DELETE', pgid='pgtrigger_delete_delete_a4eb6', table='meters_mqttbroker', when='AFTER')),
         ),
-        migrations.AddIndex(
-            model_name='uplink',
-            index=models.Index(fields=['meter', 'frame_counter'], name='meters_uplink_by_frame'),
-        ),
-        migrations.AddIndex(
-            model_name='uplink',
-            index=models.Index(fields=['heard_at'], name='meters_uplink_by_age'),
-        ),
-        migrations.AddConstraint(
-            model_name='uplink',
-            constraint=models.UniqueConstraint(fields=('tenant', 'deduplication_id'), name='meters_uplink_once'),
-        ),
         rls.SecureTenantTable("MqttBroker"),
         rls.SecureTenantTable("MqttBrokerEvent", grants="SELECT, INSERT"),
         rls.SecureTenantTable("HistoryGap"),
         rls.SecureTenantTable("Uplink"),
         LeaseFunction("meters_historygap"),
-        # The brokers that one process listens to: those it has, and those that nobody has.
         rls.DefinerFunction(
             "meters_claim_brokers",
             "me text, most integer, duration interval",

@@ -43,6 +43,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-starts_at', 'id'],
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', 'state', '-starts_at'], name='meters_exception_by_state'), models.Index(fields=['tenant', 'meter', 'rule', 'ends_at'], name='meters_exception_by_meter')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('rule__in', ['missing_intervals', 'duplicate', 'inactive', 'interval_size', 'clock', 'high_low', 'interval_spike', 'spike', 'stuck_value', 'zero_consumption', 'negative_consumption', 'prolonged_estimation', 'sum_check', 'multiplier', 'scale_jump', 'plausibility', 'dynamic_comparison', 'silent_phase', 'demand_limit', 'register_fall'])), name='meters_meterexception_rule_known'), models.CheckConstraint(condition=models.Q(('severity__in', ['info', 'warn', 'fail'])), name='meters_meterexception_severity_known'), models.CheckConstraint(condition=models.Q(('state__in', ['open', 'acknowledged', 'resolved'])), name='meters_meterexception_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('resolution__in', ['accepted', 'disregarded', 'estimated', 'edited', 'healed', 'withdrawn']), ('state', 'resolved')), models.Q(models.Q(('state', 'resolved'), _negated=True), ('resolution', '')), _connector='OR'), name='meters_exception_resolution_told'), models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='meters_exception_ends_after_start'), models.UniqueConstraint(fields=('tenant', 'meter', 'rule', 'starts_at'), name='meters_exception_once')],
             },
         ),
         migrations.CreateModel(
@@ -91,6 +93,7 @@ class Migration(migrations.Migration):
                 'ordering': ['code', 'kind', 'id'],
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [models.CheckConstraint(condition=models.Q(('code__in', ['missing_intervals', 'duplicate', 'inactive', 'interval_size', 'clock', 'high_low', 'interval_spike', 'spike', 'stuck_value', 'zero_consumption', 'negative_consumption', 'prolonged_estimation', 'sum_check', 'multiplier', 'scale_jump', 'plausibility', 'dynamic_comparison', 'silent_phase', 'demand_limit', 'register_fall'])), name='meters_validationrule_code_known'), models.CheckConstraint(condition=models.Q(('kind__in', ['', 'energy', 'water', 'solar'])), name='meters_validationrule_kind_known'), models.CheckConstraint(condition=models.Q(('severity__in', ['info', 'warn', 'fail'])), name='meters_validationrule_severity_known'), models.UniqueConstraint(fields=('tenant', 'code', 'kind'), name='meters_validationrule_once', violation_error_code='rule_taken', violation_error_message='This rule is already set for this kind of meter.')],
             },
         ),
         migrations.CreateModel(
@@ -116,38 +119,6 @@ class Migration(migrations.Migration):
                 'abstract': False,
             },
         ),
-        migrations.AddIndex(
-            model_name='meterexception',
-            index=models.Index(fields=['tenant', 'state', '-starts_at'], name='meters_exception_by_state'),
-        ),
-        migrations.AddIndex(
-            model_name='meterexception',
-            index=models.Index(fields=['tenant', 'meter', 'rule', 'ends_at'], name='meters_exception_by_meter'),
-        ),
-        migrations.AddConstraint(
-            model_name='meterexception',
-            constraint=models.CheckConstraint(condition=models.Q(('rule__in', ['missing_intervals', 'duplicate', 'inactive', 'interval_size', 'clock', 'high_low', 'interval_spike', 'spike', 'stuck_value', 'zero_consumption', 'negative_consumption', 'prolonged_estimation', 'sum_check', 'multiplier', 'scale_jump', 'plausibility', 'dynamic_comparison', 'silent_phase', 'demand_limit', 'register_fall'])), name='meters_meterexception_rule_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='meterexception',
-            constraint=models.CheckConstraint(condition=models.Q(('severity__in', ['info', 'warn', 'fail'])), name='meters_meterexception_severity_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='meterexception',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['open', 'acknowledged', 'resolved'])), name='meters_meterexception_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='meterexception',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('resolution__in', ['accepted', 'disregarded', 'estimated', 'edited', 'healed', 'withdrawn']), ('state', 'resolved')), models.Q(models.Q(('state', 'resolved'), _negated=True), ('resolution', '')), _connector='OR'), name='meters_exception_resolution_told'),
-        ),
-        migrations.AddConstraint(
-            model_name='meterexception',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='meters_exception_ends_after_start'),
-        ),
-        migrations.AddConstraint(
-            model_name='meterexception',
-            constraint=models.UniqueConstraint(fields=('tenant', 'meter', 'rule', 'starts_at'), name='meters_exception_once'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='meterexception',
             trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_meterexceptionevent" ("decided_at", "decided_by", "found_at", "id", "meter_id", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "resolution", "rule", "severity", "starts_at", "state", "tenant_id") VALUES (NEW."decided_at", NEW."decided_by", NEW."found_at", NEW."id", NEW."meter_id", NEW."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'insert\', NEW."id", NEW."public_id", NEW."resolution", NEW."rule", NEW."severity", NEW."starts_at", NEW."state", NEW."tenant_id"); RETURN NULL;', hash='4c04821508c6370301d90d9e46d244d44242945d', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='INSERT', pgid='pgtrigger_insert_insert_d1362', table='meters_meterexception', when='AFTER')),
@@ -159,22 +130,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='meterexception',
             trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_meterexceptionevent" ("decided_at", "decided_by", "found_at", "id", "meter_id", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "resolution", "rule", "severity", "starts_at", "state", "tenant_id") VALUES (OLD."decided_at", OLD."decided_by", OLD."found_at", OLD."id", OLD."meter_id", OLD."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'delete\', OLD."id", OLD."public_id", OLD."resolution", OLD."rule", OLD."severity", OLD."starts_at", OLD."state", OLD."tenant_id"); RETURN NULL;', hash='8721a661f0697e9dc668dd273ac79ca1e7a84030', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='DELETE', pgid='pgtrigger_delete_delete_8b95b', table='meters_meterexception', when='AFTER')),
-        ),
-        migrations.AddConstraint(
-            model_name='validationrule',
-            constraint=models.CheckConstraint(condition=models.Q(('code__in', ['missing_intervals', 'duplicate', 'inactive', 'interval_size', 'clock', 'high_low', 'interval_spike', 'spike', 'stuck_value', 'zero_consumption', 'negative_consumption', 'prolonged_estimation', 'sum_check', 'multiplier', 'scale_jump', 'plausibility', 'dynamic_comparison', 'silent_phase', 'demand_limit', 'register_fall'])), name='meters_validationrule_code_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='validationrule',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['', 'energy', 'water', 'solar'])), name='meters_validationrule_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='validationrule',
-            constraint=models.CheckConstraint(condition=models.Q(('severity__in', ['info', 'warn', 'fail'])), name='meters_validationrule_severity_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='validationrule',
-            constraint=models.UniqueConstraint(fields=('tenant', 'code', 'kind'), name='meters_validationrule_once', violation_error_code='rule_taken', violation_error_message='This rule is already set for this kind of meter.'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='validationrule',
@@ -192,7 +147,6 @@ class Migration(migrations.Migration):
         rls.SecureTenantTable("ValidationRuleEvent", grants="SELECT, INSERT"),
         rls.SecureTenantTable("MeterException"),
         rls.SecureTenantTable("MeterExceptionEvent", grants="SELECT, INSERT"),
-        # A meter that says nothing changes nothing: who has meters must be known to look for it.
         rls.DefinerFunction(
             "meters_tenants_with_meters",
             "",

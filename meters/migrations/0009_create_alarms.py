@@ -57,6 +57,7 @@ class Migration(migrations.Migration):
                 'ordering': ['name', 'id'],
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['threshold', 'rate', 'offline'])), name='meters_alarmrule_kind_known'), models.CheckConstraint(condition=models.Q(('severity__in', ['info', 'warning', 'critical'])), name='meters_alarmrule_severity_known'), models.CheckConstraint(condition=models.Q(('scope__in', ['tenant', 'client', 'site', 'meter'])), name='meters_alarmrule_scope_known'), models.CheckConstraint(condition=models.Q(('tells__in', ['nobody', 'owners', 'managers', 'operators'])), name='meters_alarmrule_tells_known'), models.CheckConstraint(condition=models.Q(models.Q(('client__isnull', True), ('meter__isnull', True), ('scope', 'tenant'), ('site__isnull', True)), models.Q(('client__isnull', False), ('meter__isnull', True), ('scope', 'client'), ('site__isnull', True)), models.Q(('client__isnull', True), ('meter__isnull', True), ('scope', 'site'), ('site__isnull', False)), models.Q(('client__isnull', True), ('meter__isnull', False), ('scope', 'meter'), ('site__isnull', True)), _connector='OR'), name='meters_alarmrule_scope_names_its_row'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'offline'), ('metric', ''), ('threshold__isnull', True)), models.Q(models.Q(('kind', 'offline'), _negated=True), models.Q(('metric', ''), _negated=True), ('threshold__isnull', False), ('threshold__range', (-1000000000000000.0, 1000000000000000.0)), ('operator__in', ['>', '>=', '<', '<=', '==', '!='])), _connector='OR'), name='meters_alarmrule_has_a_condition'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'rate'), ('window_seconds__isnull', False), ('window_seconds__range', (1, 86400))), models.Q(models.Q(('kind', 'rate'), _negated=True), ('window_seconds__isnull', True)), _connector='OR'), name='meters_alarmrule_window_of_a_rate'), models.CheckConstraint(condition=models.Q(('hysteresis', 0), models.Q(('hysteresis__range', (0, 1000000000000000.0)), models.Q(('operator__in', ('==', '!=')), _negated=True)), _connector='OR'), name='meters_alarmrule_hysteresis_has_a_side'), models.CheckConstraint(condition=models.Q(models.Q(('daily_from__isnull', True), ('daily_until__isnull', True)), models.Q(('daily_from__isnull', False), ('daily_until__isnull', False)), _connector='OR'), name='meters_alarmrule_hours_have_two_ends')],
             },
         ),
         migrations.CreateModel(
@@ -78,6 +79,7 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [models.CheckConstraint(condition=models.Q(('phase__in', ['normal', 'pending', 'raised'])), name='meters_alarmprogress_phase_known'), models.UniqueConstraint(fields=('tenant', 'rule', 'meter'), name='meters_alarmprogress_once')],
             },
         ),
         migrations.CreateModel(
@@ -113,6 +115,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-raised_at', '-id'],
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', 'state', '-raised_at'], name='meters_alarmevent_by_state'), models.Index(fields=['tenant', 'meter', '-raised_at'], name='meters_alarmevent_by_meter'), models.Index(fields=['tenant', 'rule', 'meter', '-raised_at'], name='meters_alarmevent_by_rule'), models.Index(fields=['heard_at'], name='meters_alarmevent_heard'), models.Index(fields=['clear_heard_at'], name='meters_alarmevent_end_heard')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['raised', 'acknowledged', 'cleared'])), name='meters_alarmevent_state_known'), models.CheckConstraint(condition=models.Q(('severity__in', ['info', 'warning', 'critical'])), name='meters_alarmevent_severity_known'), models.UniqueConstraint(condition=models.Q(('state__in', ('raised', 'acknowledged'))), fields=('tenant', 'rule', 'meter'), name='meters_alarmevent_one_open'), models.CheckConstraint(condition=models.Q(models.Q(('clear_heard_at__isnull', False), ('clear_reason__in', ['value', 'data', 'schedule', 'rule_changed', 'rule_disabled', 'out_of_scope']), ('cleared_at__isnull', False), ('state', 'cleared')), models.Q(models.Q(('state', 'cleared'), _negated=True), ('cleared_at__isnull', True)), _connector='OR'), name='meters_alarmevent_cleared_has_an_end'), models.CheckConstraint(condition=models.Q(('acknowledged_at__isnull', False), models.Q(('state', 'acknowledged'), _negated=True), _connector='OR'), name='meters_alarmevent_acknowledged_has_a_time')],
             },
         ),
         migrations.CreateModel(
@@ -151,42 +155,6 @@ class Migration(migrations.Migration):
                 'abstract': False,
             },
         ),
-        migrations.AddConstraint(
-            model_name='alarmrule',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['threshold', 'rate', 'offline'])), name='meters_alarmrule_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='alarmrule',
-            constraint=models.CheckConstraint(condition=models.Q(('severity__in', ['info', 'warning', 'critical'])), name='meters_alarmrule_severity_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='alarmrule',
-            constraint=models.CheckConstraint(condition=models.Q(('scope__in', ['tenant', 'client', 'site', 'meter'])), name='meters_alarmrule_scope_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='alarmrule',
-            constraint=models.CheckConstraint(condition=models.Q(('tells__in', ['nobody', 'owners', 'managers', 'operators'])), name='meters_alarmrule_tells_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='alarmrule',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('client__isnull', True), ('meter__isnull', True), ('scope', 'tenant'), ('site__isnull', True)), models.Q(('client__isnull', False), ('meter__isnull', True), ('scope', 'client'), ('site__isnull', True)), models.Q(('client__isnull', True), ('meter__isnull', True), ('scope', 'site'), ('site__isnull', False)), models.Q(('client__isnull', True), ('meter__isnull', False), ('scope', 'meter'), ('site__isnull', True)), _connector='OR'), name='meters_alarmrule_scope_names_its_row'),
-        ),
-        migrations.AddConstraint(
-            model_name='alarmrule',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'offline'), ('metric', ''), ('threshold__isnull', True)), models.Q(models.Q(('kind', 'offline'), _negated=True), models.Q(('metric', ''), _negated=True), ('threshold__isnull', False), ('threshold__range', (-1000000000000000.0, 1000000000000000.0)), ('operator__in', ['>', '>=', '<', '<=', '==', '!='])), _connector='OR'), name='meters_alarmrule_has_a_condition'),
-        ),
-        migrations.AddConstraint(
-            model_name='alarmrule',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'rate'), ('window_seconds__isnull', False), ('window_seconds__range', (1, 86400))), models.Q(models.Q(('kind', 'rate'), _negated=True), ('window_seconds__isnull', True)), _connector='OR'), name='meters_alarmrule_window_of_a_rate'),
-        ),
-        migrations.AddConstraint(
-            model_name='alarmrule',
-            constraint=models.CheckConstraint(condition=models.Q(('hysteresis', 0), models.Q(('hysteresis__range', (0, 1000000000000000.0)), models.Q(('operator__in', ('==', '!=')), _negated=True)), _connector='OR'), name='meters_alarmrule_hysteresis_has_a_side'),
-        ),
-        migrations.AddConstraint(
-            model_name='alarmrule',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('daily_from__isnull', True), ('daily_until__isnull', True)), models.Q(('daily_from__isnull', False), ('daily_until__isnull', False)), _connector='OR'), name='meters_alarmrule_hours_have_two_ends'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='alarmrule',
             trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_alarmruleevent" ("client_id", "created_at", "daily_from", "daily_until", "for_seconds", "hysteresis", "id", "is_enabled", "kind", "meter_id", "metric", "name", "operator", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "scope", "severity", "site_id", "tells", "tenant_id", "threshold", "weekdays", "window_seconds") VALUES (NEW."client_id", NEW."created_at", NEW."daily_from", NEW."daily_until", NEW."for_seconds", NEW."hysteresis", NEW."id", NEW."is_enabled", NEW."kind", NEW."meter_id", NEW."metric", NEW."name", NEW."operator", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'insert\', NEW."id", NEW."public_id", NEW."scope", NEW."severity", NEW."site_id", NEW."tells", NEW."tenant_id", NEW."threshold", NEW."weekdays", NEW."window_seconds"); RETURN NULL;', hash='83d3605e62e34dc4474fa19f3f5460c170d452c2', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='INSERT', pgid='pgtrigger_insert_insert_77f48', table='meters_alarmrule', when='AFTER')),
@@ -198,54 +166,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='alarmrule',
             trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_alarmruleevent" ("client_id", "created_at", "daily_from", "daily_until", "for_seconds", "hysteresis", "id", "is_enabled", "kind", "meter_id", "metric", "name", "operator", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "scope", "severity", "site_id", "tells", "tenant_id", "threshold", "weekdays", "window_seconds") VALUES (OLD."client_id", OLD."created_at", OLD."daily_from", OLD."daily_until", OLD."for_seconds", OLD."hysteresis", OLD."id", OLD."is_enabled", OLD."kind", OLD."meter_id", OLD."metric", OLD."name", OLD."operator", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'delete\', OLD."id", OLD."public_id", OLD."scope", OLD."severity", OLD."site_id", OLD."tells", OLD."tenant_id", OLD."threshold", OLD."weekdays", OLD."window_seconds"); RETURN NULL;', hash='6137f032d4692531a08c80014e93e673c1b95c83', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='DELETE', pgid='pgtrigger_delete_delete_97626', table='meters_alarmrule', when='AFTER')),
-        ),
-        migrations.AddConstraint(
-            model_name='alarmprogress',
-            constraint=models.CheckConstraint(condition=models.Q(('phase__in', ['normal', 'pending', 'raised'])), name='meters_alarmprogress_phase_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='alarmprogress',
-            constraint=models.UniqueConstraint(fields=('tenant', 'rule', 'meter'), name='meters_alarmprogress_once'),
-        ),
-        migrations.AddIndex(
-            model_name='alarmevent',
-            index=models.Index(fields=['tenant', 'state', '-raised_at'], name='meters_alarmevent_by_state'),
-        ),
-        migrations.AddIndex(
-            model_name='alarmevent',
-            index=models.Index(fields=['tenant', 'meter', '-raised_at'], name='meters_alarmevent_by_meter'),
-        ),
-        migrations.AddIndex(
-            model_name='alarmevent',
-            index=models.Index(fields=['tenant', 'rule', 'meter', '-raised_at'], name='meters_alarmevent_by_rule'),
-        ),
-        migrations.AddIndex(
-            model_name='alarmevent',
-            index=models.Index(fields=['heard_at'], name='meters_alarmevent_heard'),
-        ),
-        migrations.AddIndex(
-            model_name='alarmevent',
-            index=models.Index(fields=['clear_heard_at'], name='meters_alarmevent_end_heard'),
-        ),
-        migrations.AddConstraint(
-            model_name='alarmevent',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['raised', 'acknowledged', 'cleared'])), name='meters_alarmevent_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='alarmevent',
-            constraint=models.CheckConstraint(condition=models.Q(('severity__in', ['info', 'warning', 'critical'])), name='meters_alarmevent_severity_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='alarmevent',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('raised', 'acknowledged'))), fields=('tenant', 'rule', 'meter'), name='meters_alarmevent_one_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='alarmevent',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('clear_heard_at__isnull', False), ('clear_reason__in', ['value', 'data', 'schedule', 'rule_changed', 'rule_disabled', 'out_of_scope']), ('cleared_at__isnull', False), ('state', 'cleared')), models.Q(models.Q(('state', 'cleared'), _negated=True), ('cleared_at__isnull', True)), _connector='OR'), name='meters_alarmevent_cleared_has_an_end'),
-        ),
-        migrations.AddConstraint(
-            model_name='alarmevent',
-            constraint=models.CheckConstraint(condition=models.Q(('acknowledged_at__isnull', False), models.Q(('state', 'acknowledged'), _negated=True), _connector='OR'), name='meters_alarmevent_acknowledged_has_a_time'),
         ),
         rls.SecureTenantTable("AlarmRule"),
         rls.SecureTenantTable("AlarmRuleEvent", grants="SELECT, INSERT"),

@@ -29,6 +29,7 @@ class Migration(migrations.Migration):
                 ('is_off_peak', models.BooleanField(default=True, help_text='Off: a working day for the distributor, although the calendar says otherwise.', verbose_name='without peak hours')),
                 ('source', models.CharField(max_length=300, verbose_name='source')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
             ],
             options={
                 'verbose_name': 'holiday',
@@ -36,6 +37,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-day', 'id'],
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'day'), name='meters_holiday_once', violation_error_code='holiday_taken', violation_error_message='This day is there already.')],
             },
         ),
         migrations.CreateModel(
@@ -53,6 +55,8 @@ class Migration(migrations.Migration):
                 ('is_off_peak', models.BooleanField(default=True, help_text='Off: a working day for the distributor, although the calendar says otherwise.', verbose_name='without peak hours')),
                 ('source', models.CharField(max_length=300, verbose_name='source')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='meters.holiday')),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, db_constraint=False, editable=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='clients.tenant')),
             ],
             options={
                 'abstract': False,
@@ -72,6 +76,7 @@ class Migration(migrations.Migration):
                 ('source', models.CharField(help_text='The act or the bill that says so, and its date.', max_length=300, verbose_name='source')),
                 ('is_confirmed', models.BooleanField(default=False, help_text='Somebody read the act itself.', verbose_name='confirmed')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
             ],
             options={
                 'verbose_name': 'peak hours',
@@ -79,6 +84,7 @@ class Migration(migrations.Migration):
                 'ordering': ['distributor', '-starts_on', 'from_time', 'id'],
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [models.CheckConstraint(condition=models.Q(('posto__in', ['peak', 'intermediate', 'reserved'])), name='meters_peakhours_posto_known'), models.UniqueConstraint(fields=('tenant', 'distributor', 'posto', 'from_time', 'starts_on'), name='meters_peakhours_once', violation_error_code='peak_hours_taken', violation_error_message='These hours are there already.'), models.CheckConstraint(condition=models.Q(('until_time__gt', models.F('from_time'))), name='meters_peakhours_until_after_from', violation_error_code='ends_before_start', violation_error_message='The end must come after the start.'), models.CheckConstraint(condition=models.Q(('ends_on__isnull', True), ('ends_on__gt', models.F('starts_on')), _connector='OR'), name='meters_peakhours_ends_after_start', violation_error_code='ends_before_start', violation_error_message='The end must come after the start.')],
             },
         ),
         migrations.CreateModel(
@@ -100,6 +106,8 @@ class Migration(migrations.Migration):
                 ('source', models.CharField(help_text='The act or the bill that says so, and its date.', max_length=300, verbose_name='source')),
                 ('is_confirmed', models.BooleanField(default=False, help_text='Somebody read the act itself.', verbose_name='confirmed')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='meters.peakhours')),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, db_constraint=False, editable=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='clients.tenant')),
             ],
             options={
                 'abstract': False,
@@ -173,40 +181,6 @@ class Migration(migrations.Migration):
             model_name='site',
             trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_siteevent" ("address", "city", "client_id", "created_at", "distributor", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "tenant_id", "time_zone") VALUES (OLD."address", OLD."city", OLD."client_id", OLD."created_at", OLD."distributor", OLD."id", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'delete\', OLD."id", OLD."public_id", OLD."tenant_id", OLD."time_zone"); RETURN NULL;', hash='3c0cfbf9a6a1fbb27904b1a766e090c436acd7e2', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='DELETE', pgid='pgtrigger_delete_delete_1e288', table='meters_site', when='AFTER')),
         ),
-        migrations.AddField(
-            model_name='holiday',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
-        ),
-        migrations.AddField(
-            model_name='holidayevent',
-            name='pgh_obj',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='meters.holiday'),
-        ),
-        migrations.AddField(
-            model_name='holidayevent',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, db_constraint=False, editable=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='clients.tenant'),
-        ),
-        migrations.AddField(
-            model_name='peakhours',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
-        ),
-        migrations.AddField(
-            model_name='peakhoursevent',
-            name='pgh_obj',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='meters.peakhours'),
-        ),
-        migrations.AddField(
-            model_name='peakhoursevent',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, db_constraint=False, editable=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='clients.tenant'),
-        ),
-        migrations.AddConstraint(
-            model_name='holiday',
-            constraint=models.UniqueConstraint(fields=('tenant', 'day'), name='meters_holiday_once', violation_error_code='holiday_taken', violation_error_message='This day is there already.'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='holiday',
             trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_holidayevent" ("created_at", "day", "id", "is_off_peak", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "source", "tenant_id") VALUES (NEW."created_at", NEW."day", NEW."id", NEW."is_off_peak", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'insert\', NEW."id", NEW."public_id", NEW."source", NEW."tenant_id"); RETURN NULL;', hash='a805db8618263c60061cdfbd84ead972bd804f3e', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='INSERT', pgid='pgtrigger_insert_insert_71219', table='meters_holiday', when='AFTER')),
@@ -218,22 +192,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='holiday',
             trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_holidayevent" ("created_at", "day", "id", "is_off_peak", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "source", "tenant_id") VALUES (OLD."created_at", OLD."day", OLD."id", OLD."is_off_peak", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'delete\', OLD."id", OLD."public_id", OLD."source", OLD."tenant_id"); RETURN NULL;', hash='37ce34beffa2f4a6357ad2a7bf4a012f5050ca34', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='DELETE', pgid='pgtrigger_delete_delete_22f7f', table='meters_holiday', when='AFTER')),
-        ),
-        migrations.AddConstraint(
-            model_name='peakhours',
-            constraint=models.CheckConstraint(condition=models.Q(('posto__in', ['peak', 'intermediate', 'reserved'])), name='meters_peakhours_posto_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='peakhours',
-            constraint=models.UniqueConstraint(fields=('tenant', 'distributor', 'posto', 'from_time', 'starts_on'), name='meters_peakhours_once', violation_error_code='peak_hours_taken', violation_error_message='These hours are there already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='peakhours',
-            constraint=models.CheckConstraint(condition=models.Q(('until_time__gt', models.F('from_time'))), name='meters_peakhours_until_after_from', violation_error_code='ends_before_start', violation_error_message='The end must come after the start.'),
-        ),
-        migrations.AddConstraint(
-            model_name='peakhours',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_on__isnull', True), ('ends_on__gt', models.F('starts_on')), _connector='OR'), name='meters_peakhours_ends_after_start', violation_error_code='ends_before_start', violation_error_message='The end must come after the start.'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='peakhours',

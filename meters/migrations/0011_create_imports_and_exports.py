@@ -171,39 +171,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='ExportPart',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('name', models.CharField(max_length=120)),
-                ('file_id', models.UUIDField()),
-                ('row_count', models.PositiveIntegerField()),
-                ('size_bytes', models.PositiveIntegerField()),
-            ],
-            options={
-                'ordering': ['number'],
-                'abstract': False,
-                'base_manager_name': 'objects',
-            },
-        ),
-        migrations.CreateModel(
-            name='ImportChunk',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('counts', models.JSONField(default=dict)),
-                ('meter_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
-                ('instants', django.contrib.postgres.fields.ArrayField(base_field=models.DateTimeField(), default=list, size=None)),
-                ('conflict_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
-                ('exceptions', models.JSONField(default=list)),
-                ('undone_at', models.DateTimeField(null=True)),
-            ],
-            options={
-                'abstract': False,
-                'base_manager_name': 'objects',
-            },
-        ),
-        migrations.CreateModel(
             name='ReadingExport',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -228,6 +195,7 @@ class Migration(migrations.Migration):
                 ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
                 ('expires_at', models.DateTimeField(null=True, verbose_name='kept until')),
                 ('worked_at', models.DateTimeField(help_text='The last sign of life of its worker.', null=True)),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
             ],
             options={
                 'verbose_name': 'export of readings',
@@ -235,6 +203,27 @@ class Migration(migrations.Migration):
                 'ordering': ['-created_at', '-id'],
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', '-created_at'], name='meters_export_by_age'), models.Index(condition=models.Q(('state', 'running')), fields=['worked_at'], name='meters_export_at_work')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('what__in', ['readings', 'intervals', 'days'])), name='meters_readingexport_what_known'), models.CheckConstraint(condition=models.Q(('format__in', ['csv', 'xlsx'])), name='meters_readingexport_format_known'), models.CheckConstraint(condition=models.Q(('decimal_sign__in', ['comma', 'point'])), name='meters_readingexport_decimal_sign_known'), models.CheckConstraint(condition=models.Q(('state__in', ['running', 'done', 'failed'])), name='meters_readingexport_state_known'), models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='meters_export_ends_after_start')],
+            },
+        ),
+        migrations.CreateModel(
+            name='ExportPart',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField()),
+                ('name', models.CharField(max_length=120)),
+                ('file_id', models.UUIDField()),
+                ('row_count', models.PositiveIntegerField()),
+                ('size_bytes', models.PositiveIntegerField()),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
+                ('export', clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='meters.readingexport')),
+            ],
+            options={
+                'ordering': ['number'],
+                'abstract': False,
+                'base_manager_name': 'objects',
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'export', 'number'), name='meters_exportpart_once')],
             },
         ),
         migrations.CreateModel(
@@ -246,10 +235,14 @@ class Migration(migrations.Migration):
                 ('ends_at', models.DateTimeField()),
                 ('reason', models.CharField(max_length=200)),
                 ('until_at', models.DateTimeField(null=True)),
+                ('meter', clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='meters.meter')),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
             ],
             options={
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', 'meter'], name='meters_hold_by_meter')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='meters_hold_ends_after_start')],
             },
         ),
         migrations.CreateModel(
@@ -281,6 +274,7 @@ class Migration(migrations.Migration):
                 ('worked_at', models.DateTimeField(help_text='The last sign of life of its worker.', null=True)),
                 ('undone_at', models.DateTimeField(null=True, verbose_name='undone')),
                 ('undone_by', models.CharField(blank=True, default='', max_length=200, verbose_name='undone by')),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
             ],
             options={
                 'verbose_name': 'import of readings',
@@ -288,6 +282,28 @@ class Migration(migrations.Migration):
                 'ordering': ['-created_at', '-id'],
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', '-created_at'], name='meters_import_by_age'), models.Index(condition=models.Q(('state__in', ['checking', 'running', 'undoing'])), fields=['worked_at'], name='meters_import_at_work')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['detected', 'checking', 'checked', 'running', 'stored', 'undoing', 'undone', 'failed'])), name='meters_readingimport_state_known')],
+            },
+        ),
+        migrations.CreateModel(
+            name='ImportChunk',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField()),
+                ('counts', models.JSONField(default=dict)),
+                ('meter_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
+                ('instants', django.contrib.postgres.fields.ArrayField(base_field=models.DateTimeField(), default=list, size=None)),
+                ('conflict_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
+                ('exceptions', models.JSONField(default=list)),
+                ('undone_at', models.DateTimeField(null=True)),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
+                ('reading_import', clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='chunks', to='meters.readingimport')),
+            ],
+            options={
+                'abstract': False,
+                'base_manager_name': 'objects',
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'reading_import', 'number'), name='meters_importchunk_once')],
             },
         ),
         migrations.CreateModel(
@@ -299,12 +315,14 @@ class Migration(migrations.Migration):
                 ('raw_since', models.DateTimeField(editable=False, null=True, verbose_name='raw readings since')),
                 ('settled_before', models.DateTimeField(editable=False, null=True, verbose_name='settled before')),
                 ('settled_at', models.DateTimeField(editable=False, null=True)),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
             ],
             options={
                 'verbose_name': 'retention of readings',
                 'verbose_name_plural': 'retention of readings',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [models.UniqueConstraint(fields=('tenant',), name='meters_retention_once'), models.CheckConstraint(condition=models.Q(('keep_months__isnull', True), ('keep_months__range', (6, 240)), _connector='OR'), name='meters_retention_months_range')],
             },
         ),
         migrations.CreateModel(
@@ -318,6 +336,8 @@ class Migration(migrations.Migration):
                 ('id', models.BigIntegerField()),
                 ('public_id', models.UUIDField(default=clients.kernel.keys.uuid7, editable=False)),
                 ('keep_months', models.PositiveSmallIntegerField(blank=True, help_text='Empty: for ever. Quarter-hours and day totals stay for ever in any case.', null=True, validators=[django.core.validators.MinValueValidator(6), django.core.validators.MaxValueValidator(240)], verbose_name='keep raw readings (months)')),
+                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='meters.retention')),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, db_constraint=False, editable=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='clients.tenant')),
             ],
             options={
                 'abstract': False,
@@ -332,10 +352,13 @@ class Migration(migrations.Migration):
                 ('received_at', models.DateTimeField()),
                 ('reading', models.JSONField()),
                 ('retracted_at', models.DateTimeField()),
+                ('reading_import', clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='meters.readingimport')),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
             ],
             options={
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', 'meter_id', 'measured_at'], name='meters_retracted_by_at')],
             },
         ),
         migrations.RemoveConstraint(
@@ -351,135 +374,6 @@ class Migration(migrations.Migration):
             model_name='quarantine',
             constraint=models.CheckConstraint(condition=models.Q(('reason__in', ['clock_unset', 'too_old', 'in_future', 'ambiguous_time', 'no_such_time', 'settled'])), name='meters_quarantine_reason_known'),
         ),
-        migrations.AddField(
-            model_name='exportpart',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
-        ),
-        migrations.AddField(
-            model_name='importchunk',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
-        ),
-        migrations.AddField(
-            model_name='readingexport',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
-        ),
-        migrations.AddField(
-            model_name='exportpart',
-            name='export',
-            field=clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='meters.readingexport'),
-        ),
-        migrations.AddField(
-            model_name='readinghold',
-            name='meter',
-            field=clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='meters.meter'),
-        ),
-        migrations.AddField(
-            model_name='readinghold',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
-        ),
-        migrations.AddField(
-            model_name='readingimport',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
-        ),
-        migrations.AddField(
-            model_name='importchunk',
-            name='reading_import',
-            field=clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='chunks', to='meters.readingimport'),
-        ),
-        migrations.AddField(
-            model_name='retention',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
-        ),
-        migrations.AddField(
-            model_name='retentionevent',
-            name='pgh_obj',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='meters.retention'),
-        ),
-        migrations.AddField(
-            model_name='retentionevent',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, db_constraint=False, editable=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='clients.tenant'),
-        ),
-        migrations.AddField(
-            model_name='retractedreading',
-            name='reading_import',
-            field=clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='meters.readingimport'),
-        ),
-        migrations.AddField(
-            model_name='retractedreading',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
-        ),
-        migrations.AddIndex(
-            model_name='readingexport',
-            index=models.Index(fields=['tenant', '-created_at'], name='meters_export_by_age'),
-        ),
-        migrations.AddIndex(
-            model_name='readingexport',
-            index=models.Index(condition=models.Q(('state', 'running')), fields=['worked_at'], name='meters_export_at_work'),
-        ),
-        migrations.AddConstraint(
-            model_name='readingexport',
-            constraint=models.CheckConstraint(condition=models.Q(('what__in', ['readings', 'intervals', 'days'])), name='meters_readingexport_what_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='readingexport',
-            constraint=models.CheckConstraint(condition=models.Q(('format__in', ['csv', 'xlsx'])), name='meters_readingexport_format_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='readingexport',
-            constraint=models.CheckConstraint(condition=models.Q(('decimal_sign__in', ['comma', 'point'])), name='meters_readingexport_decimal_sign_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='readingexport',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['running', 'done', 'failed'])), name='meters_readingexport_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='readingexport',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='meters_export_ends_after_start'),
-        ),
-        migrations.AddConstraint(
-            model_name='exportpart',
-            constraint=models.UniqueConstraint(fields=('tenant', 'export', 'number'), name='meters_exportpart_once'),
-        ),
-        migrations.AddIndex(
-            model_name='readinghold',
-            index=models.Index(fields=['tenant', 'meter'], name='meters_hold_by_meter'),
-        ),
-        migrations.AddConstraint(
-            model_name='readinghold',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='meters_hold_ends_after_start'),
-        ),
-        migrations.AddIndex(
-            model_name='readingimport',
-            index=models.Index(fields=['tenant', '-created_at'], name='meters_import_by_age'),
-        ),
-        migrations.AddIndex(
-            model_name='readingimport',
-            index=models.Index(condition=models.Q(('state__in', ['checking', 'running', 'undoing'])), fields=['worked_at'], name='meters_import_at_work'),
-        ),
-        migrations.AddConstraint(
-            model_name='readingimport',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['detected', 'checking', 'checked', 'running', 'stored', 'undoing', 'undone', 'failed'])), name='meters_readingimport_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='importchunk',
-            constraint=models.UniqueConstraint(fields=('tenant', 'reading_import', 'number'), name='meters_importchunk_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='retention',
-            constraint=models.UniqueConstraint(fields=('tenant',), name='meters_retention_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='retention',
-            constraint=models.CheckConstraint(condition=models.Q(('keep_months__isnull', True), ('keep_months__range', (6, 240)), _connector='OR'), name='meters_retention_months_range'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='retention',
             trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_retentionevent" ("id", "keep_months", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "tenant_id") VALUES (NEW."id", NEW."keep_months", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'insert\', NEW."id", NEW."public_id", NEW."tenant_id"); RETURN NULL;', hash='928f12d577c49e43164bc501f197866122256957', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='INSERT', pgid='pgtrigger_insert_insert_261e4', table='meters_retention', when='AFTER')),
@@ -491,10 +385,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='retention',
             trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "meters_retentionevent" ("id", "keep_months", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "tenant_id") VALUES (OLD."id", OLD."keep_months", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'delete\', OLD."id", OLD."public_id", OLD."tenant_id"); RETURN NULL;', hash='a6b84909e7dc76e7de859c6232bc2264b8361815', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='DELETE', pgid='pgtrigger_delete_delete_0c52a', table='meters_retention', when='AFTER')),
-        ),
-        migrations.AddIndex(
-            model_name='retractedreading',
-            index=models.Index(fields=['tenant', 'meter_id', 'measured_at'], name='meters_retracted_by_at'),
         ),
         rls.SecureTenantTable("ReadingImport"),
         rls.SecureTenantTable("ImportChunk"),
