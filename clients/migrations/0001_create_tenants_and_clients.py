@@ -22,31 +22,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Client',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=clients.kernel.keys.uuid7, editable=False, unique=True)),
-                ('name', models.CharField(max_length=200, verbose_name='name')),
-                ('kind', models.CharField(choices=[('person', 'Person'), ('company', 'Company')], default='person', max_length=10, verbose_name='kind')),
-                ('status', models.CharField(choices=[('active', 'Active'), ('paused', 'Paused'), ('closed', 'Closed')], default='active', max_length=10, verbose_name='status')),
-                ('document', models.CharField(blank=True, max_length=14, verbose_name='CPF or CNPJ')),
-                ('language', models.CharField(blank=True, max_length=10, verbose_name='language')),
-                ('address', models.CharField(blank=True, max_length=200, verbose_name='address')),
-                ('city', models.CharField(blank=True, max_length=80, verbose_name='city')),
-                ('state', models.CharField(blank=True, max_length=2, verbose_name='state')),
-                ('postal_code', models.CharField(blank=True, max_length=8, verbose_name='postal code')),
-                ('notes', models.TextField(blank=True, verbose_name='notes')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='client since')),
-            ],
-            options={
-                'verbose_name': 'client',
-                'verbose_name_plural': 'clients',
-                'ordering': ['name', 'id'],
-                'abstract': False,
-                'base_manager_name': 'objects',
-            },
-        ),
-        migrations.CreateModel(
             name='JobSlot',
             fields=[
                 ('pk', models.CompositePrimaryKey('job', 'slot', blank=True, editable=False, primary_key=True, serialize=False)),
@@ -77,43 +52,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='ContactPoint',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=clients.kernel.keys.uuid7, editable=False, unique=True)),
-                ('kind', models.CharField(choices=[('phone', 'Phone and WhatsApp'), ('email', 'E-mail')], max_length=10, verbose_name='kind')),
-                ('value', models.CharField(max_length=254, verbose_name='number or address')),
-                ('label', models.CharField(blank=True, max_length=60, verbose_name='whose')),
-                ('is_preferred', models.BooleanField(default=True, verbose_name='preferred')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('client', clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='contact_points', to='clients.client')),
-            ],
-            options={
-                'verbose_name': 'contact point',
-                'verbose_name_plural': 'contact points',
-                'ordering': ['-is_preferred', 'id'],
-                'abstract': False,
-                'base_manager_name': 'objects',
-            },
-        ),
-        migrations.CreateModel(
-            name='Membership',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=clients.kernel.keys.uuid7, editable=False, unique=True)),
-                ('role', models.CharField(choices=[('owner', 'Owner'), ('manager', 'Manager'), ('operator', 'Operator'), ('professional', 'Professional'), ('viewer', 'Viewer')], default='viewer', max_length=12, verbose_name='role')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                'verbose_name': 'team member',
-                'verbose_name_plural': 'team',
-                'abstract': False,
-                'base_manager_name': 'objects',
-            },
-        ),
-        migrations.CreateModel(
             name='Tenant',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -140,6 +78,75 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Client',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=clients.kernel.keys.uuid7, editable=False, unique=True)),
+                ('name', models.CharField(max_length=200, verbose_name='name')),
+                ('kind', models.CharField(choices=[('person', 'Person'), ('company', 'Company')], default='person', max_length=10, verbose_name='kind')),
+                ('status', models.CharField(choices=[('active', 'Active'), ('paused', 'Paused'), ('closed', 'Closed')], default='active', max_length=10, verbose_name='status')),
+                ('document', models.CharField(blank=True, max_length=14, verbose_name='CPF or CNPJ')),
+                ('language', models.CharField(blank=True, max_length=10, verbose_name='language')),
+                ('address', models.CharField(blank=True, max_length=200, verbose_name='address')),
+                ('city', models.CharField(blank=True, max_length=80, verbose_name='city')),
+                ('state', models.CharField(blank=True, max_length=2, verbose_name='state')),
+                ('postal_code', models.CharField(blank=True, max_length=8, verbose_name='postal code')),
+                ('notes', models.TextField(blank=True, verbose_name='notes')),
+                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='client since')),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
+            ],
+            options={
+                'verbose_name': 'client',
+                'verbose_name_plural': 'clients',
+                'ordering': ['name', 'id'],
+                'abstract': False,
+                'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', 'name', 'id'], name='clients_client_by_name')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['person', 'company'])), name='clients_client_kind_known'), models.CheckConstraint(condition=models.Q(('status__in', ['active', 'paused', 'closed'])), name='clients_client_status_known'), models.UniqueConstraint(condition=models.Q(('document', ''), _negated=True), fields=('tenant', 'document'), name='clients_client_document_once', violation_error_code='document_taken', violation_error_message='Another client has this CPF or CNPJ.')],
+            },
+        ),
+        migrations.CreateModel(
+            name='ContactPoint',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=clients.kernel.keys.uuid7, editable=False, unique=True)),
+                ('kind', models.CharField(choices=[('phone', 'Phone and WhatsApp'), ('email', 'E-mail')], max_length=10, verbose_name='kind')),
+                ('value', models.CharField(max_length=254, verbose_name='number or address')),
+                ('label', models.CharField(blank=True, max_length=60, verbose_name='whose')),
+                ('is_preferred', models.BooleanField(default=True, verbose_name='preferred')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('client', clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='contact_points', to='clients.client')),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
+            ],
+            options={
+                'verbose_name': 'contact point',
+                'verbose_name_plural': 'contact points',
+                'ordering': ['-is_preferred', 'id'],
+                'abstract': False,
+                'base_manager_name': 'objects',
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['phone', 'email'])), name='clients_contactpoint_kind_known'), models.UniqueConstraint(fields=('tenant', 'client', 'kind', 'value'), name='clients_contactpoint_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Membership',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=clients.kernel.keys.uuid7, editable=False, unique=True)),
+                ('role', models.CharField(choices=[('owner', 'Owner'), ('manager', 'Manager'), ('operator', 'Operator'), ('professional', 'Professional'), ('viewer', 'Viewer')], default='viewer', max_length=12, verbose_name='role')),
+                ('is_active', models.BooleanField(default=True, verbose_name='active')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
+            ],
+            options={
+                'verbose_name': 'team member',
+                'verbose_name_plural': 'team',
+                'abstract': False,
+                'base_manager_name': 'objects',
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'user'), name='clients_membership_once'), models.CheckConstraint(condition=models.Q(('role__in', ['owner', 'manager', 'operator', 'professional', 'viewer'])), name='clients_membership_role_known')],
+            },
+        ),
+        migrations.CreateModel(
             name='MembershipEvent',
             fields=[
                 ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
@@ -160,11 +167,6 @@ class Migration(migrations.Migration):
                 'abstract': False,
             },
         ),
-        migrations.AddField(
-            model_name='membership',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
-        ),
         migrations.CreateModel(
             name='IdempotencyKey',
             fields=[
@@ -180,6 +182,7 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'scope', 'key'), name='clients_idempotencykey_once')],
             },
         ),
         migrations.CreateModel(
@@ -204,11 +207,6 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
             },
-        ),
-        migrations.AddField(
-            model_name='contactpoint',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
         ),
         migrations.CreateModel(
             name='ClientEvent',
@@ -238,11 +236,6 @@ class Migration(migrations.Migration):
                 'abstract': False,
             },
         ),
-        migrations.AddField(
-            model_name='client',
-            name='tenant',
-            field=clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant'),
-        ),
         migrations.CreateModel(
             name='StoredFile',
             fields=[
@@ -264,14 +257,6 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(('size_bytes__lte', 20000000)), name='clients_storedfile_size')],
             },
         ),
-        migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('tenant', 'user'), name='clients_membership_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['owner', 'manager', 'operator', 'professional', 'viewer'])), name='clients_membership_role_known'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='membership',
             trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "clients_membershipevent" ("created_at", "id", "is_active", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "role", "tenant_id", "user_id") VALUES (NEW."created_at", NEW."id", NEW."is_active", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'insert\', NEW."id", NEW."public_id", NEW."role", NEW."tenant_id", NEW."user_id"); RETURN NULL;', hash='059ee5f1725ee2d9a2461ca7af3ab6780070a92f', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='INSERT', pgid='pgtrigger_insert_insert_d60e5', table='clients_membership', when='AFTER')),
@@ -284,18 +269,6 @@ class Migration(migrations.Migration):
             model_name='membership',
             trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "clients_membershipevent" ("created_at", "id", "is_active", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "role", "tenant_id", "user_id") VALUES (OLD."created_at", OLD."id", OLD."is_active", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'delete\', OLD."id", OLD."public_id", OLD."role", OLD."tenant_id", OLD."user_id"); RETURN NULL;', hash='8be85ebae44fa3ec6f461c6194b0f016267a5e6d', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='DELETE', pgid='pgtrigger_delete_delete_0f1c8', table='clients_membership', when='AFTER')),
         ),
-        migrations.AddConstraint(
-            model_name='idempotencykey',
-            constraint=models.UniqueConstraint(fields=('tenant', 'scope', 'key'), name='clients_idempotencykey_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='contactpoint',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['phone', 'email'])), name='clients_contactpoint_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='contactpoint',
-            constraint=models.UniqueConstraint(fields=('tenant', 'client', 'kind', 'value'), name='clients_contactpoint_once'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='contactpoint',
             trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "clients_contactpointevent" ("client_id", "created_at", "id", "is_preferred", "kind", "label", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "tenant_id", "value") VALUES (NEW."client_id", NEW."created_at", NEW."id", NEW."is_preferred", NEW."kind", NEW."label", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'insert\', NEW."id", NEW."public_id", NEW."tenant_id", NEW."value"); RETURN NULL;', hash='b00cb4fb7d4031a375d85d0ce93a14346bc2813d', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='INSERT', pgid='pgtrigger_insert_insert_3b506', table='clients_contactpoint', when='AFTER')),
@@ -307,22 +280,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='contactpoint',
             trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "clients_contactpointevent" ("client_id", "created_at", "id", "is_preferred", "kind", "label", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "tenant_id", "value") VALUES (OLD."client_id", OLD."created_at", OLD."id", OLD."is_preferred", OLD."kind", OLD."label", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'delete\', OLD."id", OLD."public_id", OLD."tenant_id", OLD."value"); RETURN NULL;', hash='4aa2db6806e792e02ce6eb210cf4119972d7c38a', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='DELETE', pgid='pgtrigger_delete_delete_41b8a', table='clients_contactpoint', when='AFTER')),
-        ),
-        migrations.AddIndex(
-            model_name='client',
-            index=models.Index(fields=['tenant', 'name', 'id'], name='clients_client_by_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='client',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['person', 'company'])), name='clients_client_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='client',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['active', 'paused', 'closed'])), name='clients_client_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='client',
-            constraint=models.UniqueConstraint(condition=models.Q(('document', ''), _negated=True), fields=('tenant', 'document'), name='clients_client_document_once', violation_error_code='document_taken', violation_error_message='Another client has this CPF or CNPJ.'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='client',

@@ -46,6 +46,7 @@ class Migration(migrations.Migration):
                 'ordering': ['kind', '-is_default', 'name'],
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['email', 'whatsapp'])), name='messaging_channelaccount_kind_known'), models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('tenant', 'kind'), name='messaging_account_one_default', violation_error_code='default_taken', violation_error_message='Another account of this channel is the default.')],
             },
         ),
         migrations.CreateModel(
@@ -72,6 +73,50 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+            },
+        ),
+        migrations.CreateModel(
+            name='Suppression',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('channel', models.CharField(choices=[('email', 'E-mail'), ('whatsapp', 'WhatsApp')], max_length=10, verbose_name='channel')),
+                ('address', models.CharField(max_length=254, verbose_name='address')),
+                ('reason', models.CharField(choices=[('asked', 'Asked for no more'), ('unreachable', 'Cannot be reached')], max_length=12, verbose_name='reason')),
+                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='since')),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
+            ],
+            options={
+                'verbose_name': 'suppressed address',
+                'verbose_name_plural': 'suppressed addresses',
+                'ordering': ['-id'],
+                'abstract': False,
+                'base_manager_name': 'objects',
+                'constraints': [models.CheckConstraint(condition=models.Q(('reason__in', ['asked', 'unreachable'])), name='messaging_suppression_reason_known'), models.UniqueConstraint(fields=('tenant', 'channel', 'address'), name='messaging_suppression_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Template',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=clients.kernel.keys.uuid7, editable=False, unique=True)),
+                ('key', models.CharField(max_length=60, verbose_name='kind of message')),
+                ('channel', models.CharField(choices=[('email', 'E-mail'), ('whatsapp', 'WhatsApp')], max_length=10, verbose_name='channel')),
+                ('language', models.CharField(default='pt-br', max_length=10, verbose_name='language')),
+                ('subject', models.CharField(blank=True, max_length=200, verbose_name='subject')),
+                ('body', models.TextField(max_length=16000, verbose_name='text')),
+                ('provider_name', models.CharField(blank=True, help_text='WhatsApp: the name under which Meta approved this text.', max_length=120, verbose_name='approved name')),
+                ('version', models.PositiveIntegerField(default=1, verbose_name='version')),
+                ('is_current', models.BooleanField(default=True, verbose_name='in use')),
+                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='saved at')),
+                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
+            ],
+            options={
+                'verbose_name': 'template',
+                'verbose_name_plural': 'templates',
+                'ordering': ['key', 'channel', 'language', '-version'],
+                'abstract': False,
+                'base_manager_name': 'objects',
+                'constraints': [models.CheckConstraint(condition=models.Q(('channel__in', ['email', 'whatsapp'])), name='messaging_template_channel_known'), models.UniqueConstraint(fields=('tenant', 'key', 'channel', 'language', 'version'), name='messaging_template_version_once'), models.UniqueConstraint(condition=models.Q(('is_current', True)), fields=('tenant', 'key', 'channel', 'language'), name='messaging_template_one_current')],
             },
         ),
         migrations.CreateModel(
@@ -108,6 +153,7 @@ class Migration(migrations.Migration):
                 ('client', clients.kernel.tenancy.TenantForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='clients.client')),
                 ('contact_point', clients.kernel.tenancy.TenantForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='clients.contactpoint')),
                 ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
+                ('template', clients.kernel.tenancy.TenantForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='messaging.template')),
             ],
             options={
                 'verbose_name': 'message',
@@ -115,6 +161,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='messaging_message_due'), models.Index(fields=['tenant', 'client', '-id'], name='messaging_message_by_client'), models.Index(fields=['tenant', 'status', '-id'], name='messaging_message_by_status'), models.Index(condition=models.Q(('provider_id', ''), _negated=True), fields=['tenant', 'provider_id'], name='messaging_message_by_provider')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['queued', 'sending', 'uncertain', 'sent', 'delivered', 'read', 'failed', 'cancelled'])), name='messaging_message_status_known'), models.UniqueConstraint(fields=('tenant', 'dedupe_key'), name='messaging_message_dedupe_key')],
             },
         ),
         migrations.CreateModel(
@@ -138,6 +186,8 @@ class Migration(migrations.Migration):
                 'ordering': ['id'],
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', 'message'], name='messaging_attempt_by_message')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('outcome__in', ['started', 'accepted', 'deferred', 'refused', 'unknown', 'failed'])), name='messaging_attempt_outcome_known')],
             },
         ),
         migrations.CreateModel(
@@ -158,54 +208,8 @@ class Migration(migrations.Migration):
                 'ordering': ['at', 'id'],
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'message', 'event_id'), name='messaging_receipt_once')],
             },
-        ),
-        migrations.CreateModel(
-            name='Suppression',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(choices=[('email', 'E-mail'), ('whatsapp', 'WhatsApp')], max_length=10, verbose_name='channel')),
-                ('address', models.CharField(max_length=254, verbose_name='address')),
-                ('reason', models.CharField(choices=[('asked', 'Asked for no more'), ('unreachable', 'Cannot be reached')], max_length=12, verbose_name='reason')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='since')),
-                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
-            ],
-            options={
-                'verbose_name': 'suppressed address',
-                'verbose_name_plural': 'suppressed addresses',
-                'ordering': ['-id'],
-                'abstract': False,
-                'base_manager_name': 'objects',
-            },
-        ),
-        migrations.CreateModel(
-            name='Template',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=clients.kernel.keys.uuid7, editable=False, unique=True)),
-                ('key', models.CharField(max_length=60, verbose_name='kind of message')),
-                ('channel', models.CharField(choices=[('email', 'E-mail'), ('whatsapp', 'WhatsApp')], max_length=10, verbose_name='channel')),
-                ('language', models.CharField(default='pt-br', max_length=10, verbose_name='language')),
-                ('subject', models.CharField(blank=True, max_length=200, verbose_name='subject')),
-                ('body', models.TextField(max_length=16000, verbose_name='text')),
-                ('provider_name', models.CharField(blank=True, help_text='WhatsApp: the name under which Meta approved this text.', max_length=120, verbose_name='approved name')),
-                ('version', models.PositiveIntegerField(default=1, verbose_name='version')),
-                ('is_current', models.BooleanField(default=True, verbose_name='in use')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='saved at')),
-                ('tenant', clients.kernel.tenancy.OwnTenantKey(blank=True, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.tenant')),
-            ],
-            options={
-                'verbose_name': 'template',
-                'verbose_name_plural': 'templates',
-                'ordering': ['key', 'channel', 'language', '-version'],
-                'abstract': False,
-                'base_manager_name': 'objects',
-            },
-        ),
-        migrations.AddField(
-            model_name='message',
-            name='template',
-            field=clients.kernel.tenancy.TenantForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='messaging.template'),
         ),
         migrations.CreateModel(
             name='TemplateEvent',
@@ -251,15 +255,9 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='messaging_notice_due')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'account', 'raw_sha256'), name='messaging_notice_once')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='channelaccount',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['email', 'whatsapp'])), name='messaging_channelaccount_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='channelaccount',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('tenant', 'kind'), name='messaging_account_one_default', violation_error_code='default_taken', violation_error_message='Another account of this channel is the default.'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='channelaccount',
@@ -273,38 +271,6 @@ class Migration(migrations.Migration):
             model_name='channelaccount',
             trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "messaging_channelaccountevent" ("created_at", "id", "is_active", "is_default", "kind", "name", "paused_reason", "paused_until", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "sender", "tenant_id", "webhook_token_sha256") VALUES (OLD."created_at", OLD."id", OLD."is_active", OLD."is_default", OLD."kind", OLD."name", OLD."paused_reason", OLD."paused_until", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'delete\', OLD."id", OLD."public_id", OLD."sender", OLD."tenant_id", OLD."webhook_token_sha256"); RETURN NULL;', hash='8430e4ba4656f1df20f36cc55b0f6c3c0fc48896', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='DELETE', pgid='pgtrigger_delete_delete_5c849', table='messaging_channelaccount', when='AFTER')),
         ),
-        migrations.AddIndex(
-            model_name='attempt',
-            index=models.Index(fields=['tenant', 'message'], name='messaging_attempt_by_message'),
-        ),
-        migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.CheckConstraint(condition=models.Q(('outcome__in', ['started', 'accepted', 'deferred', 'refused', 'unknown', 'failed'])), name='messaging_attempt_outcome_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='receipt',
-            constraint=models.UniqueConstraint(fields=('tenant', 'message', 'event_id'), name='messaging_receipt_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='suppression',
-            constraint=models.CheckConstraint(condition=models.Q(('reason__in', ['asked', 'unreachable'])), name='messaging_suppression_reason_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='suppression',
-            constraint=models.UniqueConstraint(fields=('tenant', 'channel', 'address'), name='messaging_suppression_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='template',
-            constraint=models.CheckConstraint(condition=models.Q(('channel__in', ['email', 'whatsapp'])), name='messaging_template_channel_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='template',
-            constraint=models.UniqueConstraint(fields=('tenant', 'key', 'channel', 'language', 'version'), name='messaging_template_version_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='template',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_current', True)), fields=('tenant', 'key', 'channel', 'language'), name='messaging_template_one_current'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='template',
             trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "messaging_templateevent" ("body", "channel", "created_at", "id", "is_current", "key", "language", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "provider_name", "public_id", "subject", "tenant_id", "version") VALUES (NEW."body", NEW."channel", NEW."created_at", NEW."id", NEW."is_current", NEW."key", NEW."language", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'insert\', NEW."id", NEW."provider_name", NEW."public_id", NEW."subject", NEW."tenant_id", NEW."version"); RETURN NULL;', hash='a25c3b5d334cbbee8ae45cb3bde567b8517eaddc', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='INSERT', pgid='pgtrigger_insert_insert_dd233', table='messaging_template', when='AFTER')),
@@ -316,38 +282,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='template',
             trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "messaging_templateevent" ("body", "channel", "created_at", "id", "is_current", "key", "language", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "provider_name", "public_id", "subject", "tenant_id", "version") VALUES (OLD."body", OLD."channel", OLD."created_at", OLD."id", OLD."is_current", OLD."key", OLD."language", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'delete\', OLD."id", OLD."provider_name", OLD."public_id", OLD."subject", OLD."tenant_id", OLD."version"); RETURN NULL;', hash='dbc839788eed9d9d734d59d6249ca842b2ee530c', ignore_func_name='"pulso"._pgtrigger_should_ignore', operation='DELETE', pgid='pgtrigger_delete_delete_9367a', table='messaging_template', when='AFTER')),
-        ),
-        migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='messaging_message_due'),
-        ),
-        migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['tenant', 'client', '-id'], name='messaging_message_by_client'),
-        ),
-        migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['tenant', 'status', '-id'], name='messaging_message_by_status'),
-        ),
-        migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('provider_id', ''), _negated=True), fields=['tenant', 'provider_id'], name='messaging_message_by_provider'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['queued', 'sending', 'uncertain', 'sent', 'delivered', 'read', 'failed', 'cancelled'])), name='messaging_message_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('tenant', 'dedupe_key'), name='messaging_message_dedupe_key'),
-        ),
-        migrations.AddIndex(
-            model_name='webhooknotice',
-            index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='messaging_notice_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='webhooknotice',
-            constraint=models.UniqueConstraint(fields=('tenant', 'account', 'raw_sha256'), name='messaging_notice_once'),
         ),
         *(
             rls.SecureTenantTable(model)
