@@ -164,8 +164,8 @@ def test_a_meter_may_have_been_put_up_in_the_past(acacia: Tenant) -> None:
     meter, point = make_meter(tenant=acacia), make_metering_point(tenant=acacia)
     link = reverse("admin:meters_meter_install", args=[meter.public_id])
 
-    said = {"_form_submitted": "True", "metering_point": point.pk, "since": "2026-03-01T08:30"}
-    sign_in(acacia).post(link, said)
+    said = {"metering_point": point.pk, "since": "2026-03-01T08:30", "multiplier": "1"}
+    sign_in(acacia).post(link, {"_form_submitted": "True", **said})
 
     at = datetime(2026, 3, 1, 8, 30, tzinfo=ZoneInfo(acacia.time_zone))
     assert Installation.objects.get(meter=meter).starts_at == at

