@@ -23,7 +23,7 @@ from clients.kernel import show, when
 from clients.kernel.admin import TenantAdmin, office_page
 from clients.kernel.chips import chip, look
 from clients.kernel.listing import Card, state_cards
-from clients.kernel.tenancy import current_actor
+from clients.kernel.tenancy import actor_label
 from clients.kernel.verbs import verb
 
 look("waiting", "warn", "hourglass_empty")
@@ -114,7 +114,7 @@ class HeldAdmin(TenantAdmin):
         variant=ActionVariant.PRIMARY,
     )
     def issue(self, request: HttpRequest, form: Any, held: HeldInvoice) -> str:
-        note, who = form.cleaned_data["note"], decided_by()
+        note, who = form.cleaned_data["note"], actor_label()
         invoice = issue_held(held, now=timezone.now(), note=note, decided_by=who)
         return _("Invoice %(number)s is issued.") % {"number": invoice.label}
 
@@ -128,13 +128,8 @@ class HeldAdmin(TenantAdmin):
     )
     def drop(self, request: HttpRequest, form: Any, held: HeldInvoice) -> str:
         note = form.cleaned_data["note"]
-        drop_held(held, now=timezone.now(), note=note, decided_by=decided_by())
+        drop_held(held, now=timezone.now(), note=note, decided_by=actor_label())
         return _("The period stays unbilled.")
-
-
-def decided_by() -> str:
-    actor = current_actor()
-    return actor.label if actor else ""
 
 
 def _share(point: dict[str, Any]) -> Decimal:

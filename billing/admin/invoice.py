@@ -35,7 +35,7 @@ from clients.kernel.filters import AmountFilter
 from clients.kernel.listing import Card, state_cards
 from clients.kernel.listing import Sum as Total
 from clients.kernel.money import Money
-from clients.kernel.tenancy import current_actor
+from clients.kernel.tenancy import actor_label
 from clients.kernel.verbs import verb
 
 look("overdue", "bad", "error")
@@ -266,9 +266,8 @@ class InvoiceAdmin(DetailAdmin):
         variant=ActionVariant.PRIMARY,
     )
     def bill(self, request: HttpRequest, form: Any) -> str:
-        actor = current_actor()
         period = billed_month(form.cleaned_data["month"])
-        start_billing(period, now=timezone.now(), started_by=actor.label if actor else "")
+        start_billing(period, now=timezone.now(), started_by=actor_label())
         return _("Billing has started. You may leave this page; the invoices appear here.")
 
 

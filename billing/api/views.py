@@ -56,7 +56,7 @@ from clients.kernel.api_errors import Refusal
 from clients.kernel.files import attachment
 from clients.kernel.money import Money
 from clients.kernel.periods import Period, month_of
-from clients.kernel.tenancy import current_actor
+from clients.kernel.tenancy import actor_label
 
 CREATED = 201
 PDF = {(200, "application/pdf"): OpenApiResponse(OpenApiTypes.BINARY)}
@@ -67,11 +67,6 @@ def period_asked(request: Request, month: Any) -> Period:
     """The tenant's month."""
     tenant: Any = request._request.tenant  # type: ignore[attr-defined] # the middleware's
     return month_of(month, tenant.zone)
-
-
-def who() -> str:
-    actor = current_actor()
-    return actor.label if actor else ""
 
 
 class PlanViewSet(CreateRow, ChangeRow, TenantViewSet):
@@ -198,7 +193,9 @@ class BillingRunViewSet(TenantViewSet):
         asked = NewBillingRunSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         period = period_asked(request, asked.validated_data["month"])
-        return self.answer(start_billing(period, now=timezone.now(), started_by=who()), CREATED)
+        return self.answer(
+            start_billing(period, now=timezone.now(), started_by=actor_label()), CREATED
+        )
 
     @extend_schema(
         parameters=[OpenApiParameter("month", str, required=True, description="2026-01")],
@@ -232,7 +229,7 @@ class HeldInvoiceViewSet(TenantViewSet):
     def issue(self, request: Request, **kwargs: Any) -> Response:
         """Bill what was measured."""
         held: HeldInvoice = self.get_object()
-        issue_held(held, now=timezone.now(), note=self._reason(request), decided_by=who())
+        issue_held(held, now=timezone.now(), note=self._reason(request), decided_by=actor_label())
         return self.answer(held)
 
     @extend_schema(request=ReasonSerializer, responses=HeldInvoiceSerializer)
@@ -240,7 +237,7 @@ class HeldInvoiceViewSet(TenantViewSet):
     def drop(self, request: Request, **kwargs: Any) -> Response:
         """Do not bill the period, now or later."""
         held: HeldInvoice = self.get_object()
-        drop_held(held, now=timezone.now(), note=self._reason(request), decided_by=who())
+        drop_held(held, now=timezone.now(), note=self._reason(request), decided_by=actor_label())
         return self.answer(held)
 
     def _reason(self, request: Request) -> str:

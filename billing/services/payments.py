@@ -20,7 +20,7 @@ from billing.services.ledger import Movement, post
 from clients.kernel.keys import uuid7
 from clients.kernel.live import publish
 from clients.kernel.money import Money
-from clients.kernel.tenancy import current_actor
+from clients.kernel.tenancy import actor_label
 
 
 def mark_paid(
@@ -52,7 +52,7 @@ def mark_paid(
             "currency": amount.currency,
             "received_at": received_at,
             "note": note,
-            "recorded_by": _recorder(),
+            "recorded_by": actor_label(),
         },
     )
     if created:
@@ -75,7 +75,7 @@ def keep_unmatched(
             "currency": amount.currency,
             "received_at": received_at,
             "note": note,
-            "recorded_by": _recorder(),
+            "recorded_by": actor_label(),
         },
     )
     if created:
@@ -83,11 +83,6 @@ def keep_unmatched(
         name = f"payment:{payment.pk}"
         post([Movement(name, amount.currency, sides, payment=payment)], at=received_at)
     return payment
-
-
-def _recorder() -> str:
-    actor = current_actor()
-    return actor.label if actor else ""
 
 
 def _settle(invoice: Invoice, payment: Payment, *, at: datetime) -> None:

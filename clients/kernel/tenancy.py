@@ -55,6 +55,12 @@ def current_actor() -> Actor | None:
     return _actor.get()
 
 
+def actor_label() -> str:
+    """How the member on whose behalf this runs is called; "" in a task."""
+    actor = _actor.get()
+    return actor.label if actor else ""
+
+
 @contextmanager
 def acting_as(actor: Actor) -> Iterator[None]:
     """Name the member on whose behalf the code inside runs."""

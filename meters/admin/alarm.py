@@ -35,6 +35,7 @@ from meters.models import AlarmEvent, AlarmKind, AlarmRule, AlarmSeverity, Alarm
 from meters.models.alarm_metrics import METRICS
 from meters.selectors import alarm_words
 from meters.selectors.alarm_samples import QUARTER, Span, lookback, read, series_of
+from meters.selectors.places import client_of, name_of, with_serving, zone_of
 from meters.services.alarm_events import acknowledge
 
 look("raised", "bad", "notifications_active")
@@ -90,7 +91,7 @@ class AlarmEventAdmin(DetailAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[AlarmEvent]:
         events: QuerySet[AlarmEvent] = super().get_queryset(request)
         events = events.select_related("rule", "meter", "acknowledged_by")
-        return events.prefetch_related(alarm_words.with_places())
+        return events.prefetch_related(with_serving())
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         event = self.get_object(request, str(object_id))
@@ -104,10 +105,10 @@ class AlarmEventAdmin(DetailAdmin):
         return state_cards(cl, "state__exact", [("", _("All")), *AlarmState.choices], counts)
 
     def page_context(self, request: HttpRequest, subject: Any) -> dict[str, Any]:
-        zone = alarm_words.zone_of(subject.meter)
+        zone = zone_of(subject.meter)
         return {
-            "title": alarm_words.meter_name(subject.meter),
-            "client": alarm_words.client_of(subject.meter),
+            "title": name_of(subject.meter),
+            "client": client_of(subject.meter),
             "what": alarm_words.what_happened(subject),
             "late": alarm_words.late_words(subject),
             "raised": when.moment(subject.raised_at, zone),
@@ -117,9 +118,9 @@ class AlarmEventAdmin(DetailAdmin):
 
     @display(description=gettext_lazy("Meter"), header=True, ordering="meter__serial")
     def subject(self, event: AlarmEvent) -> list[str]:
-        client = alarm_words.client_of(event.meter)
+        client = client_of(event.meter)
         second = " · ".join(filter(None, [str(client) if client else "", event.rule.name]))
-        return [alarm_words.meter_name(event.meter), second]
+        return [name_of(event.meter), second]
 
     @display(description=gettext_lazy("What"))
     def what(self, event: AlarmEvent) -> str:
@@ -196,7 +197,7 @@ def chart_of(event: AlarmEvent, now: datetime) -> dict[str, Any] | None:
     limit = alarm_words.amount(event.metric, event.threshold)
     return {
         "columns": Columns(t, list(series.values), marks=holes).as_json(),
-        "zone": alarm_words.zone_of(event.meter).key,
+        "zone": zone_of(event.meter).key,
         "unit": metric.unit,
         "places": metric.places,
         "label": str(metric.label),
@@ -215,7 +216,7 @@ def chart_of(event: AlarmEvent, now: datetime) -> dict[str, Any] | None:
 )
 def meter_alarms(request: HttpRequest, meter: Meter) -> dict[str, Any]:
     events = AlarmEvent.objects.filter(meter=meter).select_related("rule", "meter")
-    rows = events.prefetch_related(alarm_words.with_places())[:SHOWN]
+    rows = events.prefetch_related(with_serving())[:SHOWN]
     has_rules = AlarmRule.objects.filter(is_enabled=True).exists()
     return {"rows": event_rows(rows), "has_rules": has_rules}
 
@@ -228,7 +229,7 @@ def rang(now: datetime) -> list[WorkItem]:
     )
     events = list(
         waiting.select_related("rule", "meter")
-        .prefetch_related(alarm_words.with_places())
+        .prefetch_related(with_serving())
         .order_by("raised_at")
     )
     items = []
@@ -246,8 +247,7 @@ def _waiting(severity: AlarmSeverity, events: list[AlarmEvent]) -> WorkItem:
     else:
         title = ngettext("%(n)d alarm is open", "%(n)d alarms are open", count) % {"n": count}
     newest = [
-        f"{alarm_words.meter_name(event.meter)}: {alarm_words.what_happened(event)}"
-        for event in events[:NAMED]
+        f"{name_of(event.meter)}: {alarm_words.what_happened(event)}" for event in events[:NAMED]
     ]
     if count > NAMED:
         more = _("%(names)s and %(n)d more") % {"names": "; ".join(newest), "n": count - NAMED}

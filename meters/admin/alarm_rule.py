@@ -35,6 +35,7 @@ from meters.models import AlarmEvent, AlarmRule
 from meters.models.alarm_metrics import METRICS
 from meters.selectors import alarm_words
 from meters.selectors.alarm_preview import DAYS, preview
+from meters.selectors.places import name_of, with_serving
 from meters.services.alarm_rules import save_rule, switch_rule
 
 look("rule_on", "good", "notifications_active")
@@ -169,7 +170,7 @@ class AlarmRuleAdmin(DetailAdmin):
         return rules.annotate(
             open_count=Count("events", filter=Q(events__cleared_at__isnull=True)),
             event_count=Count("events"),
-        ).prefetch_related(alarm_words.with_places())
+        ).prefetch_related(with_serving())
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Only the switch that changes something."""
@@ -190,7 +191,7 @@ class AlarmRuleAdmin(DetailAdmin):
 
     def page_context(self, request: HttpRequest, subject: Any) -> dict[str, Any]:
         events = AlarmEvent.objects.filter(rule=subject).select_related("meter", "rule")
-        events = events.prefetch_related(alarm_words.with_places())
+        events = events.prefetch_related(with_serving())
         return {
             "title": subject.name,
             "sentence": alarm_words.sentence(subject),
@@ -251,7 +252,7 @@ def event_rows(events: Any) -> list[dict[str, Any]]:
     return [
         {
             "event": event,
-            "meter": alarm_words.meter_name(event.meter),
+            "meter": name_of(event.meter),
             "what": alarm_words.what_happened(event),
             "ago": when.ago(event.raised_at, now),
             "lasted": when.duration(event.lasted(now)),
@@ -276,7 +277,7 @@ def rule_preview(request: HttpRequest, rule: AlarmRule) -> dict[str, Any]:
         "days": DAYS,
         "rows": [
             {
-                "meter": alarm_words.meter_name(ring.meter),
+                "meter": name_of(ring.meter),
                 "ring": ring,
                 "value": alarm_words.amount(rule.metric, ring.value),
                 "lasted": when.duration((ring.until or found.end) - ring.at),

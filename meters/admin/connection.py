@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Prefetch, QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -32,12 +32,11 @@ from clients.kernel.listing import Card, state_cards
 from clients.kernel.panels import panel
 from clients.kernel.verbs import verb
 from clients.kernel.work import Verb, WorkItem, work
-from meters.admin.meter import name_of
 from meters.drivers.checks import LAST_CHANNEL
 from meters.drivers.profiles import EXTRA
 from meters.models import Connection, ConnectionDriver, ConnectionState, Meter, MqttBroker
 from meters.models.quantities import QUANTITIES
-from meters.selectors import presence
+from meters.selectors.places import name_of, with_serving
 from meters.services.connections import (
     Tested,
     adopt_profile,
@@ -176,7 +175,7 @@ class ConnectionAdmin(TenantAdmin):
     empty_text = gettext_lazy("A connection says how a meter is asked: address, unit and profile.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
-        serving = Prefetch("meter__installations", presence.serving(), to_attr="serving")
+        serving = with_serving()
         rows: QuerySet[Connection] = super().get_queryset(request)
         return rows.select_related("meter").prefetch_related(serving)
 

@@ -35,6 +35,14 @@ MULTIPLIER = {
 }
 
 
+class NoteDialog(BaseDialog):
+    """A decision, with a word about it if somebody wants to say one."""
+
+    note = forms.CharField(
+        label=_("Note"), max_length=200, required=False, widget=UnfoldAdminTextInputWidget
+    )
+
+
 class InstallDialog(BaseDialog):
     metering_point = forms.ModelChoiceField(
         label=_("Place"), queryset=MeteringPoint.objects.none(), widget=UnfoldAdminSelectWidget

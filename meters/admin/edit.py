@@ -16,8 +16,8 @@ from unfold.decorators import display
 from clients.kernel import when
 from clients.kernel.admin import TenantAdmin, office_page
 from clients.kernel.chips import chip
+from clients.kernel.tenancy import actor_label
 from clients.kernel.verbs import verb
-from meters.admin.meter import who
 from meters.models import Edit
 from meters.models.interval import ML_PER_L, WS_PER_WH
 from meters.selectors.register_events import measure
@@ -86,7 +86,7 @@ class EditAdmin(TenantAdmin):
         submit=gettext_lazy("Take it back"),
     )
     def undo(self, request: HttpRequest, form: Any, edit: Edit) -> str:
-        undo_edit(edit, author=who(), now=timezone.now())
+        undo_edit(edit, author=actor_label(), now=timezone.now())
         return _("Taken back; use is computed again.")
 
 

@@ -8,36 +8,33 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import SimpleListFilter
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.views import ChangeList
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 from clients.kernel import show, when
 from clients.kernel.admin import office_page
 from clients.kernel.charts import Mark
 from clients.kernel.chips import chip, look
 from clients.kernel.detail import DetailAdmin
-from clients.kernel.forms import BaseDialog
 from clients.kernel.listing import Card
 from clients.kernel.panels import panel
-from clients.kernel.tenancy import current_actor
+from clients.kernel.tenancy import actor_label
 from clients.kernel.verbs import verb
 from clients.kernel.work import Verb, WorkItem, work
 from clients.models import Client
 from meters.admin import evidence
-from meters.admin.meter import client_of, name_of
+from meters.admin.dialogs import NoteDialog
+from meters.admin.places import client_cell
 from meters.models import (
     UNDECIDED,
     ExceptionState,
@@ -47,6 +44,7 @@ from meters.models import (
     Severity,
 )
 from meters.selectors import exceptions as asked
+from meters.selectors.places import client_of, name_of, zone_of
 from meters.services.validation.catalogue import CATALOGUE
 from meters.services.validation.decisions import (
     accept_exception,
@@ -57,7 +55,6 @@ from meters.services.validation.decisions import (
     readings_in,
     reopen_exception,
 )
-from meters.services.validation.running import zone_of
 
 look("suspect_fail", "bad", "error")
 look("suspect_warn", "warn", "warning")
@@ -67,21 +64,6 @@ look("suspect_resolved", "good", "check_circle")
 look("suspect_healed", "plain", "check_circle")
 SHOWN = 20
 BY_ITSELF = {Resolution.HEALED, Resolution.WITHDRAWN}
-
-
-def who() -> str:
-    """The member on whose behalf this runs."""
-    actor = current_actor()
-    return actor.label if actor else ""
-
-
-class NoteDialog(BaseDialog):
-    note = forms.CharField(
-        label=gettext_lazy("Note"),
-        max_length=400,
-        required=False,
-        widget=UnfoldAdminTextInputWidget,
-    )
 
 
 class LeaveOutDialog(NoteDialog):
@@ -154,7 +136,7 @@ class MeterExceptionAdmin(DetailAdmin):
     search_fields = ("meter__serial", "meter__installations__metering_point__name")
     search_help_text = gettext_lazy("Serial number or place")
     date_hierarchy = "starts_at"
-    head_template = "meters/admin/exception_head.html"
+    head_template = "meters/admin/finding_head.html"
     overview_template = "meters/admin/exception_overview.html"
     page_module = "meters/exception.js"
     has_form = False
@@ -236,6 +218,7 @@ class MeterExceptionAdmin(DetailAdmin):
             str(_("suspect")),
         )
         return {
+            "head_icon": "rule",
             "title": str(subject.get_rule_display()),
             "entry": entry,
             "chip": situation(subject),
@@ -262,11 +245,7 @@ class MeterExceptionAdmin(DetailAdmin):
 
     @display(description=gettext_lazy("Client"))
     def customer(self, row: Any) -> str:
-        client = client_of(row.meter)
-        if client is None:
-            return format_html('<span class="p-faint">{}</span>', _("not installed"))
-        link = reverse("admin:clients_client_change", args=[client.public_id])
-        return format_html('<a class="p-link" href="{}">{}</a>', link, client.name)
+        return client_cell(row.meter)
 
     @display(description=gettext_lazy("When"), ordering="starts_at")
     def stretch(self, row: Any) -> str:
@@ -282,7 +261,7 @@ class MeterExceptionAdmin(DetailAdmin):
 
     @admin.action(description=gettext_lazy("Keep as it is"), permissions=["work"])
     def accept_many(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        count = accept_exceptions(queryset.order_by("pk"), author=who(), now=timezone.now())
+        count = accept_exceptions(queryset.order_by("pk"), author=actor_label(), now=timezone.now())
         said = ngettext(
             "%(n)d stretch is kept as it is.", "%(n)d stretches are kept as they are.", count
         ) % {"n": count}
@@ -299,7 +278,7 @@ class MeterExceptionAdmin(DetailAdmin):
     )
     def accept(self, request: HttpRequest, form: Any, row: MeterException) -> str:
         note = form.cleaned_data["note"]
-        accept_exception(row, author=who(), note=note, now=timezone.now())
+        accept_exception(row, author=actor_label(), note=note, now=timezone.now())
         return _("The readings are kept as they are.")
 
     @verb(
@@ -314,7 +293,7 @@ class MeterExceptionAdmin(DetailAdmin):
     )
     def leave_out(self, request: HttpRequest, form: Any, row: MeterException) -> str:
         note = form.cleaned_data["note"]
-        disregard_exception(row, author=who(), note=note, now=timezone.now())
+        disregard_exception(row, author=actor_label(), note=note, now=timezone.now())
         return _("The readings are left out; use is computed again.")
 
     @verb(
@@ -330,7 +309,7 @@ class MeterExceptionAdmin(DetailAdmin):
     )
     def estimate(self, request: HttpRequest, form: Any, row: MeterException) -> str:
         note = form.cleaned_data["note"]
-        estimate_exception(row, author=who(), note=note, now=timezone.now())
+        estimate_exception(row, author=actor_label(), note=note, now=timezone.now())
         return _("The stretch is estimated, and shown as such.")
 
     @verb(
@@ -343,7 +322,7 @@ class MeterExceptionAdmin(DetailAdmin):
     )
     def look_at(self, request: HttpRequest, form: Any, row: MeterException) -> str:
         note = form.cleaned_data["note"]
-        acknowledge_exception(row, author=who(), note=note, now=timezone.now())
+        acknowledge_exception(row, author=actor_label(), note=note, now=timezone.now())
         return _("Others see now that you look at it.")
 
     @verb(
@@ -356,7 +335,7 @@ class MeterExceptionAdmin(DetailAdmin):
     )
     def reopen(self, request: HttpRequest, form: Any, row: MeterException) -> str:
         note = form.cleaned_data["note"]
-        reopen_exception(row, author=who(), note=note, now=timezone.now())
+        reopen_exception(row, author=actor_label(), note=note, now=timezone.now())
         return _("The decision is taken back.")
 
 

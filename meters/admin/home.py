@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Max, Prefetch, Sum
+from django.db.models import Max, Sum
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -16,9 +16,9 @@ from clients.kernel import show, when
 from clients.kernel.panels import HOME, Figure, card, figures
 from clients.kernel.work import Verb, WorkItem, work
 from clients.models import Tenant
-from meters.admin.meter import name_of
 from meters.models import DayTotal
 from meters.selectors import presence
+from meters.selectors.places import name_of, with_serving
 from meters.selectors.view import next_month
 
 NAMED = 2
@@ -27,7 +27,7 @@ NAMED = 2
 @work("meters.change_meter")
 def silent(now: datetime) -> list[WorkItem]:
     """Meters that stopped speaking: one line for all of them."""
-    serving = Prefetch("installations", presence.serving(), "serving")
+    serving = with_serving("installations")
     meters: list[Any] = list(presence.silent_meters(now).prefetch_related(serving))
     if not meters:
         return []

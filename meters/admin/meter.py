@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import csv
-from datetime import date, datetime
-from decimal import ROUND_HALF_UP
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Prefetch, QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -17,7 +15,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
-from unfold.enums import ActionVariant
 from unfold.views import ChangeList
 
 from clients.kernel import show, when
@@ -25,31 +22,28 @@ from clients.kernel.admin import office_page
 from clients.kernel.chips import chip, look
 from clients.kernel.detail import DetailAdmin
 from clients.kernel.listing import Card, state_cards
-from clients.kernel.panels import Figure, figures_of
+from clients.kernel.panels import figures_of
 from clients.kernel.periods import day_start, month_of
-from clients.kernel.tenancy import current_actor
-from clients.kernel.verbs import verb
 from meters.admin.analysis import live_value, load_csv, zoomed
 from meters.admin.clocks import clock_words
-from meters.admin.dialogs import (
-    EstimateDialog,
-    ExchangeDialog,
-    FillInDialog,
-    InstallDialog,
-    MultiplierDialog,
-    RemoveDialog,
+from meters.admin.meter_figures import (
+    VIEW_NAMES,
+    asked_view,
+    missing_words,
+    own_figures,
+    period_of,
+    starts_of,
+    zone_name,
 )
-from meters.models import Installation, Meter, MeterKind
+from meters.admin.meter_verbs import MeterVerbs
+from meters.admin.places import client_cell
+from meters.models import Meter, MeterKind
 from meters.selectors import presence, series
-from meters.selectors.series import WATER, Summary
-from meters.selectors.view import Drawing, MeterPeriod, View, amounts, draw
-from meters.services.editing import edit_interval, estimate_gap
+from meters.selectors.places import client_of, name_of, with_serving, zone_of
+from meters.selectors.series import WATER
+from meters.selectors.view import MeterPeriod, draw
 from meters.services.installations import (
-    change_multiplier,
-    exchange_meter,
-    install_meter,
     keep_meter,
-    remove_meter,
 )
 
 look("online", "good", "sensors")
@@ -60,17 +54,10 @@ SITUATIONS = {
     "silent": gettext_lazy("Not communicating"),
     "never": gettext_lazy("No reading yet"),
 }
-VIEW_NAMES = {
-    "day": gettext_lazy("Day"),
-    "week": gettext_lazy("Week"),
-    "month": gettext_lazy("Month"),
-    "year": gettext_lazy("Year"),
-}
-COMPLETE = 0.999
 
 
 @office_page(Meter)
-class MeterAdmin(DetailAdmin):
+class MeterAdmin(MeterVerbs, DetailAdmin):
     list_display = ("subject", "who", "situation", "seen", "data", "use")
     list_filter = [("kind", ChoicesDropdownFilter), ("is_active", ChoicesDropdownFilter)]
     search_fields = ("serial", "model", "installations__metering_point__name")
@@ -112,7 +99,7 @@ class MeterAdmin(DetailAdmin):
         month = month_of(timezone.localdate(), ZoneInfo("UTC"))
         meters = super().get_queryset(request)
         meters = presence.with_use(meters, month.start.date(), month.end.date())
-        serving = Prefetch("installations", presence.serving(), to_attr="serving")
+        serving = with_serving("installations")
         return presence.with_presence(meters).prefetch_related(serving)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -143,11 +130,7 @@ class MeterAdmin(DetailAdmin):
 
     @display(description=gettext_lazy("Client"))
     def who(self, meter: Any) -> str:
-        client = client_of(meter)
-        if client is None:
-            return format_html('<span class="p-faint">{}</span>', _("not installed"))
-        link = reverse("admin:clients_client_change", args=[client.public_id])
-        return format_html('<a class="p-link" href="{}">{}</a>', link, client.name)
+        return client_cell(meter)
 
     @display(description=gettext_lazy("Situation"))
     def situation(self, meter: Any) -> str:
@@ -244,220 +227,3 @@ class MeterAdmin(DetailAdmin):
             amount = "" if bar.amount is None else f"{bar.amount:.3f}"
             out.writerow([bar.name, amount, f"{min(bar.known, 1):.4f}", int(bar.is_estimated)])
         return response
-
-    @verb(
-        gettext_lazy("Install"),
-        icon="add_location_alt",
-        title=gettext_lazy("Install this meter"),
-        text=gettext_lazy("From then on its readings count for the place."),
-        submit=gettext_lazy("Install"),
-        form=InstallDialog,
-        variant=ActionVariant.PRIMARY,
-    )
-    def install(self, request: HttpRequest, form: Any, meter: Meter) -> str:
-        filled = form.cleaned_data
-        point, register = filled["metering_point"], filled["start_register"]
-        install_meter(
-            meter,
-            point,
-            at=filled["since"],
-            start_register=register,
-            multiplier=filled["multiplier"],
-        )
-        return _("%(meter)s measures %(place)s now.") % {"meter": meter, "place": point}
-
-    @verb(
-        gettext_lazy("Exchange meter"),
-        icon="swap_horiz",
-        title=gettext_lazy("Exchange meter"),
-        text=gettext_lazy(
-            "Note the last reading of the old meter and the first of the new one; nothing is lost."
-        ),
-        submit=gettext_lazy("Exchange"),
-        form=ExchangeDialog,
-        variant=ActionVariant.PRIMARY,
-    )
-    def exchange(self, request: HttpRequest, form: Any, meter: Any) -> str:
-        filled = form.cleaned_data
-        exchange_meter(
-            meter.serving[0].metering_point,
-            filled["new_meter"],
-            at=filled["since"],
-            end_register=filled["end_register"],
-            start_register=filled["start_register"],
-            multiplier=filled["multiplier"],
-            author=who(),
-        )
-        return _("%(meter)s took over.") % {"meter": filled["new_meter"]}
-
-    @verb(
-        gettext_lazy("Take down"),
-        icon="sensors_off",
-        title=gettext_lazy("Take this meter down?"),
-        text=gettext_lazy("From then on its readings no longer count for the place."),
-        submit=gettext_lazy("Take down"),
-        form=RemoveDialog,
-    )
-    def take_down(self, request: HttpRequest, form: Any, meter: Any) -> str:
-        filled = form.cleaned_data
-        remove_meter(meter.serving[0], at=filled["since"], end_register=filled["end_register"])
-        return _("%(meter)s serves no place any more.") % {"meter": meter}
-
-    @verb(
-        gettext_lazy("Change the multiplier"),
-        icon="close",
-        title=gettext_lazy("Other transformers"),
-        text=gettext_lazy("Before and after, each stretch keeps the multiplier it had."),
-        submit=gettext_lazy("Change"),
-        form=MultiplierDialog,
-    )
-    def change_multiplier(self, request: HttpRequest, form: Any, meter: Any) -> str:
-        filled = form.cleaned_data
-        change_multiplier(
-            meter.serving[0],
-            filled["multiplier"],
-            at=filled["since"],
-            register=filled["register"],
-            author=who(),
-        )
-        return _("The multiplier is changed; use is computed again.")
-
-    @verb(
-        gettext_lazy("Type what was used"),
-        icon="edit",
-        title=gettext_lazy("Type what was used"),
-        text=gettext_lazy(
-            "It stands above the readings, spread evenly, with your name and reason. You can take "
-            "it back."
-        ),
-        submit=gettext_lazy("Keep it"),
-        form=FillInDialog,
-    )
-    def fill_in(self, request: HttpRequest, form: Any, meter: Any) -> str:
-        filled = form.cleaned_data
-        amount = int((filled["amount"] * 1000).to_integral_value(ROUND_HALF_UP))
-        edit_interval(meter, filled["period"], amount, reason=filled["reason"], author=who())
-        return _("Kept; use is computed again within a minute.")
-
-    @verb(
-        gettext_lazy("Estimate a gap"),
-        icon="query_stats",
-        title=gettext_lazy("Estimate a gap"),
-        text=gettext_lazy("Only what is not known is filled; readings that come late replace it."),
-        submit=gettext_lazy("Estimate"),
-        form=EstimateDialog,
-    )
-    def estimate(self, request: HttpRequest, form: Any, meter: Any) -> str:
-        filled = form.cleaned_data
-        estimate_gap(
-            meter, filled["period"], filled["method"], author=who(), reason=filled["reason"]
-        )
-        return _("Estimated; it is marked as such wherever it is shown.")
-
-
-def who() -> str:
-    """The member on whose behalf this runs."""
-    actor = current_actor()
-    return actor.label if actor else ""
-
-
-def name_of(meter: Any) -> str:
-    """The place a meter serves, which is how people call it; its number when it serves none."""
-    return str(meter.serving[0].metering_point) if meter.serving else meter.serial
-
-
-def client_of(meter: Any) -> Any:
-    return meter.serving[0].metering_point.site.client if meter.serving else None
-
-
-def zone_of(meter: Any) -> ZoneInfo:
-    """The zone of the place; days of a meter in the store are UTC's."""
-    installed = meter.serving or list(
-        Installation.objects.filter(meter=meter).select_related("metering_point__site")[:1]
-    )
-    return installed[0].metering_point.site.zone if installed else ZoneInfo("UTC")
-
-
-def zone_name(request: Any, zone: ZoneInfo, at: datetime) -> str:
-    """`horário de Paris (UTC+1)`, said when it is not the company's own."""
-    if zone.key == request.tenant.time_zone:
-        return ""
-    offset = zone.utcoffset(at)
-    hours = offset.total_seconds() / 3600 if offset else 0
-    sign = show.MINUS if hours < 0 else "+"
-    city = zone.key.rpartition("/")[2].replace("_", " ")
-    return _("%(city)s time (UTC%(offset)s)") % {"city": city, "offset": f"{sign}{abs(hours):g}"}
-
-
-FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2199, 12, 31)  # what an address may ask for
-
-
-def asked_view(request: HttpRequest, meter: Meter, zone: ZoneInfo) -> View:
-    """The view in the address; without one, the newest day that has readings."""
-    name = request.GET.get("view", "day")
-    try:
-        on = date.fromisoformat(request.GET.get("on", ""))
-    except ValueError:
-        on = series.newest_day(meter, zone) or timezone.localdate(timezone=zone)
-    return View(name if name in VIEW_NAMES else "day", min(max(on, FIRST_DAY), LAST_DAY))
-
-
-def starts_of(view: View) -> list[date]:
-    """When each bar of the view begins, and the last one ends; nothing for hours."""
-    if view.name == "day":
-        return []
-    days = [*view.days, view.after]
-    return [day for day in days if day.day == 1] if view.name == "year" else days
-
-
-def period_of(meter: Any, drawing: Drawing, zone: ZoneInfo) -> MeterPeriod:
-    point = meter.serving[0].metering_point if meter.serving else None
-    return MeterPeriod(meter, point, drawing.view.period(zone), drawing.summary.amount)
-
-
-def own_figures(drawing: Drawing, zone: ZoneInfo) -> list[Figure]:
-    """Amount with its completeness, peak with the base load, comparison over the same hours."""
-    write, summary = amounts(drawing.measure), drawing.summary
-    is_water = drawing.measure is WATER
-    known = _("%(share)s of the data") % {"share": show.percent(min(summary.known, 1))}
-    names = {"volume": _("Volume"), "energy": _("Energy")}
-    amount = write(summary.amount) if summary.amount is not None else "—"
-    found = [Figure(names[drawing.measure.unit], amount, known)]
-    if summary.peak is not None and drawing.view.name == "day":
-        peak = f"{show.number(summary.peak)} L/h" if is_water else show.power(summary.peak)
-        base = (
-            f"{show.number(summary.base or 0)} L/h" if is_water else show.power(summary.base or 0)
-        )
-        at = datetime.fromtimestamp(summary.peak_at or 0, zone)
-        note = _("at %(time)s · always on: %(base)s") % {"time": f"{at:%H:%M}", "base": base}
-        found.append(Figure(_("Peak"), peak, note))
-    elif summary.peak is not None:
-        found.append(Figure(_("Highest"), write(summary.peak)))
-    found.append(comparison(summary, drawing.view))
-    return found
-
-
-def comparison(summary: Summary, view: View) -> Figure:
-    notes = {
-        "day": _("than the day before, in the same hours"),
-        "week": _("than the week before, on the same days"),
-        "month": _("than the month before, on the same days"),
-        "year": _("than the year before, in the same months"),
-    }
-    if summary.same_hours is None:
-        return Figure(_("Comparison"), "—", _("nothing to compare with"))
-    mark = "▲" if summary.same_hours > 0 else "▼"
-    text = f"{mark} {show.percent(abs(summary.same_hours))}"
-    return Figure(_("Comparison"), text, notes[view.name])
-
-
-def missing_words(summary: Summary, zone: ZoneInfo) -> tuple[str, str] | None:
-    """How much is missing, and when: `1 h 45 min`, `11:20 às 13:05`."""
-    if not summary.missing or summary.known >= COMPLETE:
-        return None
-    whole = sum((hole.duration for hole in summary.missing), start=summary.missing[0].duration * 0)
-    spans = [when.span(hole.start, hole.end, zone) for hole in summary.missing[:3]]
-    more = len(summary.missing) - len(spans)
-    if more > 0:
-        spans.append(_("and %(n)d more") % {"n": more})
-    return when.duration(whole), ", ".join(spans)

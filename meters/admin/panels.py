@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Prefetch
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -21,7 +20,7 @@ from clients.kernel.search import MOST, found_by
 from clients.models import Client
 from meters.admin.clocks import clock_words
 from meters.admin.edit import edited
-from meters.admin.meter import SITUATIONS, name_of
+from meters.admin.meter import SITUATIONS
 from meters.admin.register_event import events_of
 from meters.models import (
     Conflict,
@@ -35,6 +34,7 @@ from meters.models import (
 )
 from meters.models.interval import ML_PER_L, WS_PER_WH
 from meters.selectors import presence
+from meters.selectors.places import name_of, with_serving
 from meters.selectors.register_events import measure, to_check_of
 
 SHOWN = 20
@@ -52,7 +52,7 @@ def listed(client: Client) -> list[dict[str, Any]]:
     month = month_of(timezone.localdate(), ZoneInfo("UTC"))
     meters: Any = presence.with_presence(meters_of(client))
     meters = presence.with_use(meters, month.start.date(), month.end.date())
-    meters = meters.prefetch_related(Prefetch("installations", presence.serving(), "serving"))
+    meters = meters.prefetch_related(with_serving("installations"))
     rows = []
     for meter in meters[:SHOWN]:
         state = presence.situation(meter.seen_at, now)
@@ -143,7 +143,7 @@ def meters(text: str) -> list[SearchResult]:
     found = Meter.objects.filter(serial__icontains=text) | Meter.objects.filter(
         installations__metering_point__name__icontains=text
     )
-    serving = Prefetch("installations", presence.serving(), "serving")
+    serving = with_serving("installations")
     return [
         SearchResult(
             f"{name_of(meter)} · {meter.serial}",

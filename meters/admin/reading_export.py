@@ -27,9 +27,9 @@ from clients.kernel.errors import DomainError
 from clients.kernel.files import attachment
 from clients.kernel.forms import TenantForm
 from clients.kernel.periods import Period, day_start
+from clients.kernel.tenancy import actor_label
 from clients.models import Client
 from clients.selectors import unexpired_files
-from meters.admin.reading_import import who
 from meters.models import ExportState, Meter, ReadingExport, Site
 from meters.services.exports import Wanted, start_export
 
@@ -153,7 +153,7 @@ class ReadingExportAdmin(DetailAdmin):
             site=said["site"],
             client=said["client"],
         )
-        obj.__dict__.update(start_export(wanted, by=who()).__dict__)
+        obj.__dict__.update(start_export(wanted, by=actor_label()).__dict__)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -28,7 +28,7 @@ from clients.kernel.errors import DomainError
 from clients.kernel.files import LARGEST_BYTES
 from clients.kernel.forms import TenantForm
 from clients.kernel.listing import Card, state_cards
-from clients.kernel.tenancy import current_actor
+from clients.kernel.tenancy import actor_label
 from clients.kernel.verbs import verb
 from meters.models import ImportState, Meter, ReadingImport
 from meters.models.quantities import QUANTITIES, REGISTERS
@@ -184,7 +184,9 @@ class ReadingImportAdmin(DetailAdmin):
         file = form.cleaned_data["file"]
         file.seek(0)
         meter = form.cleaned_data["meter"]
-        job = start_import(file.name, file.read(), meter=meter, by=who(), now=timezone.now())
+        job = start_import(
+            file.name, file.read(), meter=meter, by=actor_label(), now=timezone.now()
+        )
         obj.__dict__.update(job.__dict__)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
@@ -228,7 +230,7 @@ class ReadingImportAdmin(DetailAdmin):
         submit=gettext_lazy("Take the readings back"),
     )
     def undo(self, request: HttpRequest, form: Any, job: ReadingImport) -> str:
-        undo_import(job, by=who(), now=timezone.now())
+        undo_import(job, by=actor_label(), now=timezone.now())
         return _("The readings are being taken back.")
 
     def page_context(self, request: HttpRequest, subject: Any) -> dict[str, Any]:
@@ -300,11 +302,6 @@ class ReadingImportAdmin(DetailAdmin):
         for found in exceptions_of(job):
             out.writerow([found["line"], harmless(reason(found))])
         return response
-
-
-def who() -> str:
-    actor = current_actor()
-    return actor.label if actor else ""
 
 
 def progress_of(job: ReadingImport) -> dict[str, Any]:

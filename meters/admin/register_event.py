@@ -10,7 +10,6 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -21,20 +20,21 @@ from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminTextInputWidget,
 )
 
 from clients.kernel import when
 from clients.kernel.admin import office_page
 from clients.kernel.chips import chip, look
 from clients.kernel.detail import DetailAdmin
-from clients.kernel.forms import BaseDialog
 from clients.kernel.listing import Card, state_cards
+from clients.kernel.tenancy import actor_label
 from clients.kernel.verbs import dialog_done, verb
 from clients.kernel.work import Verb, WorkItem, work
-from meters.admin.meter import client_of, name_of, who
+from meters.admin.dialogs import NoteDialog
+from meters.admin.places import client_cell
 from meters.models import EventKind, EventState, Meter, RegisterEvent
 from meters.selectors import register_events as asked
+from meters.selectors.places import client_of, name_of
 from meters.services.register_events import (
     CORRECTIONS,
     confirm_event,
@@ -68,15 +68,6 @@ MEANINGS = {
         "The device's clock is wrong; its instants are not to be believed."
     ),
 }
-
-
-class NoteDialog(BaseDialog):
-    note = forms.CharField(
-        label=gettext_lazy("Note"),
-        max_length=200,
-        required=False,
-        widget=UnfoldAdminTextInputWidget,
-    )
 
 
 class CorrectDialog(NoteDialog):
@@ -113,7 +104,7 @@ class RegisterEventAdmin(DetailAdmin):
     search_fields = ("meter__serial", "meter__installations__metering_point__name")
     search_help_text = gettext_lazy("Serial number or place")
     date_hierarchy = "starts_at"
-    head_template = "meters/admin/register_event_head.html"
+    head_template = "meters/admin/finding_head.html"
     overview_template = "meters/admin/register_event_overview.html"
     has_form = False
     has_timeline = False
@@ -151,6 +142,7 @@ class RegisterEventAdmin(DetailAdmin):
 
     def page_context(self, request: HttpRequest, subject: Any) -> dict[str, Any]:
         return {
+            "head_icon": "speed",
             "title": str(subject.get_kind_display()),
             "chip": self.situation(subject),
             "place": name_of(subject.meter),
@@ -167,11 +159,7 @@ class RegisterEventAdmin(DetailAdmin):
 
     @display(description=gettext_lazy("Client"))
     def customer(self, row: Any) -> str:
-        client = client_of(row.meter)
-        if client is None:
-            return format_html('<span class="p-faint">{}</span>', _("not installed"))
-        link = reverse("admin:clients_client_change", args=[client.public_id])
-        return format_html('<a class="p-link" href="{}">{}</a>', link, client.name)
+        return client_cell(row.meter)
 
     @display(description=gettext_lazy("When"), ordering="starts_at")
     def stretch(self, row: Any) -> str:
@@ -202,7 +190,7 @@ class RegisterEventAdmin(DetailAdmin):
         variant=ActionVariant.PRIMARY,
     )
     def confirm(self, request: HttpRequest, form: Any, row: RegisterEvent) -> str:
-        confirm_event(row, author=who(), now=timezone.now(), note=form.cleaned_data["note"])
+        confirm_event(row, author=actor_label(), now=timezone.now(), note=form.cleaned_data["note"])
         return _("Confirmed.")
 
     @verb(
@@ -218,7 +206,7 @@ class RegisterEventAdmin(DetailAdmin):
         correct_event(
             row,
             said["kind"],
-            author=who(),
+            author=actor_label(),
             now=timezone.now(),
             note=said["note"],
             used=said["used"],

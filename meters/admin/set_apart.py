@@ -31,6 +31,7 @@ from clients.kernel.forms import BaseDialog, MomentField
 from clients.kernel.listing import Card, state_cards
 from clients.kernel.verbs import verb
 from clients.kernel.work import Verb, WorkItem, work
+from meters.admin.dialogs import NoteDialog
 from meters.models import Conflict, Handling, Quarantine
 from meters.models.quantities import NAMES, QUANTITIES
 from meters.selectors.clocks import differences, waiting_in_quarantine
@@ -68,15 +69,6 @@ class ReleaseDialog(BaseDialog):
 class DiscardDialog(BaseDialog):
     reason = forms.CharField(
         label=gettext_lazy("Why"), max_length=300, widget=UnfoldAdminTextInputWidget
-    )
-
-
-class AcknowledgeDialog(BaseDialog):
-    note = forms.CharField(
-        label=gettext_lazy("Note"),
-        max_length=300,
-        required=False,
-        widget=UnfoldAdminTextInputWidget,
     )
 
 
@@ -264,7 +256,7 @@ class ConflictAdmin(SetApartAdmin):
         icon="visibility",
         text=gettext_lazy("The first value goes on to count; what came later stays here."),
         submit=gettext_lazy("Mark as seen"),
-        form=AcknowledgeDialog,
+        form=NoteDialog,
         variant=ActionVariant.PRIMARY,
     )
     def acknowledge(self, request: HttpRequest, form: Any, row: Conflict) -> str:

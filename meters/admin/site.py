@@ -58,6 +58,7 @@ class MeteringPointAdmin(TenantAdmin):
 @office_page(Site)
 class SiteAdmin(TenantAdmin):
     list_display = ("subject", "who", "city", "points")
+    ordering = ("name", "id")  # counting points loses the model's own
     list_select_related = ("client",)
     search_fields = ("name", "client__name", "city")
     search_help_text = _("Name, client or city")

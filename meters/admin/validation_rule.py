@@ -26,11 +26,10 @@ from clients.kernel.chips import chip
 from clients.kernel.errors import DomainError
 from meters.admin import evidence
 from meters.models import MeterKind, Severity, ValidationRule
-from meters.selectors import presence
+from meters.selectors.places import serving, zone_of
 from meters.services.validation.catalogue import CATALOGUE, Entry
 from meters.services.validation.preview import DAYS, Preview, preview_rule
 from meters.services.validation.rules import applied_to, forget_rule, set_rule
-from meters.services.validation.running import zone_of
 
 SHOWN = 100
 
@@ -207,9 +206,7 @@ def lines_of(found: Preview) -> list[dict[str, Any]]:
     shown = found.flagged[:SHOWN]
     zones = {item.meter.pk: zone_of(item.meter) for item in {i.meter.pk: i for i in shown}.values()}
     ids = list(zones)
-    places = {
-        row.meter_id: str(row.metering_point) for row in presence.serving().filter(meter_id__in=ids)
-    }
+    places = {row.meter_id: str(row.metering_point) for row in serving().filter(meter_id__in=ids)}
     return [
         {
             "meter": item.meter,

@@ -29,6 +29,7 @@ from meters.models import AlarmEvent, AlarmKind, AlarmRule, AlarmSeverity, Alarm
 from meters.models.alarm_event import OPEN
 from meters.selectors import alarm_words
 from meters.selectors.alarm_preview import DAYS, preview
+from meters.selectors.places import with_serving
 from meters.services.alarm_events import acknowledge
 from meters.services.alarm_rules import save_rule
 
@@ -221,7 +222,7 @@ class AlarmRuleViewSet(CreateRow, ChangeRow, DeleteRow, TenantViewSet):
 
     def get_queryset(self) -> QuerySet[AlarmRule]:
         return AlarmRule.objects.select_related("client", "site", "meter").prefetch_related(
-            alarm_words.with_places()
+            with_serving()
         )
 
     @extend_schema(
@@ -249,7 +250,7 @@ class AlarmEventViewSet(TenantViewSet):
 
     def get_queryset(self) -> QuerySet[AlarmEvent]:
         rows = AlarmEvent.objects.select_related("rule", "meter", "acknowledged_by")
-        return rows.prefetch_related(alarm_words.with_places())
+        return rows.prefetch_related(with_serving())
 
     @extend_schema(request=AcknowledgeSerializer, responses=AlarmEventSerializer)
     @action(detail=True, methods=["post"])

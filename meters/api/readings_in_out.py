@@ -33,7 +33,7 @@ from clients.kernel.api_formats import JsonParser
 from clients.kernel.api_lists import TenantFilterSet
 from clients.kernel.files import LARGEST_BYTES
 from clients.kernel.periods import Period
-from clients.kernel.tenancy import current_actor
+from clients.kernel.tenancy import actor_label
 from clients.models import Client
 from meters.api.views import asked, told
 from meters.models import (
@@ -189,7 +189,9 @@ class ReadingImportViewSet(ChangeRow, TenantViewSet):
         body = request.data
         if not isinstance(body, bytes):
             raise Refusal(422, "empty_file", _("The body is the file itself."))
-        job = start_import(said["name"], body, meter=said["meter"], by=_who(), now=timezone.now())
+        job = start_import(
+            said["name"], body, meter=said["meter"], by=actor_label(), now=timezone.now()
+        )
         return self.answer(job, CREATED)
 
     def perform_update(self, serializer: Any) -> None:
@@ -217,7 +219,7 @@ class ReadingImportViewSet(ChangeRow, TenantViewSet):
     def undo(self, request: Request, **kwargs: Any) -> Response:
         """Take back the rows that this import added. 409 when an invoice rests on them."""
         job: ReadingImport = self.get_object()
-        undo_import(job, by=_who(), now=timezone.now())
+        undo_import(job, by=actor_label(), now=timezone.now())
         return self.answer(job)
 
 
@@ -305,9 +307,4 @@ class ReadingExportViewSet(TenantViewSet):
         """Ask for an export; `state` becomes `done`, and `parts` are its files."""
         said = told(NewExportSerializer, request)
         period = Period(said.pop("start"), said.pop("end"))
-        return self.answer(start_export(Wanted(period=period, **said), by=_who()), CREATED)
-
-
-def _who() -> str:
-    actor = current_actor()
-    return actor.label if actor else ""
+        return self.answer(start_export(Wanted(period=period, **said), by=actor_label()), CREATED)

@@ -26,7 +26,7 @@ from clients.kernel.api_fields import (
 )
 from clients.kernel.api_lists import TenantFilterSet
 from clients.kernel.periods import Period
-from clients.kernel.tenancy import current_actor
+from clients.kernel.tenancy import actor_label
 from meters.api.views import told
 from meters.errors import BadEdit
 from meters.models import (
@@ -41,12 +41,6 @@ from meters.models import (
 )
 from meters.services.editing import edit_interval, estimate_gap, undo_edit
 from meters.services.register_events import confirm_event, correct_event, reopen_event
-
-
-def author() -> str:
-    """The member on whose behalf this runs."""
-    actor = current_actor()
-    return actor.label if actor else ""
 
 
 class RegisterEventSerializer(TenantSerializer):
@@ -132,7 +126,7 @@ class RegisterEventViewSet(TenantViewSet):
         row: RegisterEvent = self.get_object()
         said = told(ConfirmSerializer, request)
         return self.answer(
-            confirm_event(row, author=author(), now=timezone.now(), note=said["note"])
+            confirm_event(row, author=actor_label(), now=timezone.now(), note=said["note"])
         )
 
     @extend_schema(request=CorrectSerializer, responses=RegisterEventSerializer)
@@ -142,7 +136,9 @@ class RegisterEventViewSet(TenantViewSet):
         row: RegisterEvent = self.get_object()
         said = told(CorrectSerializer, request)
         kind = said.pop("kind")
-        return self.answer(correct_event(row, kind, author=author(), now=timezone.now(), **said))
+        return self.answer(
+            correct_event(row, kind, author=actor_label(), now=timezone.now(), **said)
+        )
 
     @extend_schema(request=None, responses={204: None})
     @action(detail=True, methods=["post"])
@@ -232,10 +228,10 @@ class EditSerializer(TenantSerializer):
         period = Period(values["starts_at"], values["ends_at"])
         if values["kind"] == EditKind.ESTIMATE:
             method = values.get("method") or Method.REFERENCE_DAYS
-            return estimate_gap(meter, period, method, author=author(), reason=reason)
+            return estimate_gap(meter, period, method, author=actor_label(), reason=reason)
         if values.get("amount") is None:
             raise BadEdit(_("Say how much was used."), "amount_missing")
-        return edit_interval(meter, period, values["amount"], reason=reason, author=author())
+        return edit_interval(meter, period, values["amount"], reason=reason, author=actor_label())
 
 
 class EditFilter(TenantFilterSet):
@@ -266,5 +262,5 @@ class EditViewSet(CreateRow, TenantViewSet):
     def undo(self, request: Request, **kwargs: Any) -> Response:
         """Have what readings say stand again."""
         row: Edit = self.get_object()
-        undo_edit(row, author=author(), now=timezone.now())
+        undo_edit(row, author=actor_label(), now=timezone.now())
         return self.answer(row)

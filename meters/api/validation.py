@@ -28,7 +28,7 @@ from clients.kernel.api_fields import (
     TenantSerializer,
 )
 from clients.kernel.api_lists import TenantFilterSet
-from clients.kernel.tenancy import current_actor
+from clients.kernel.tenancy import actor_label
 from meters.api.views import told
 from meters.models import (
     ExceptionState,
@@ -136,9 +136,8 @@ class MeterExceptionViewSet(TenantViewSet):
         """Keep the readings, leave them out, fill the stretch, look at it, or take it back."""
         row: MeterException = self.get_object()
         said = told(DecisionSerializer, request)
-        actor = current_actor()
         DECISIONS[said["decision"]](
-            row, author=actor.label if actor else "", note=said["note"], now=timezone.now()
+            row, author=actor_label(), note=said["note"], now=timezone.now()
         )
         return self.answer(row)
 

@@ -14,7 +14,7 @@ from rest_framework.serializers import Serializer
 from clients.kernel.api import ChangeRow, CreateRow, DeleteRow, TenantViewSet
 from clients.kernel.api_lists import chosen_limit
 from clients.kernel.periods import Period
-from clients.kernel.tenancy import current_actor
+from clients.kernel.tenancy import actor_label
 from meters.api.answers import MeterAnswers, PointAnswers
 from meters.api.filters import DeviceKeyFilter, MeterFilter, MeteringPointFilter, SiteFilter
 from meters.api.serializers import (
@@ -100,7 +100,7 @@ class MeteringPointViewSet(PointAnswers, CreateRow, ChangeRow, DeleteRow, Tenant
     def exchange(self, request: Request, **kwargs: Any) -> Response:
         """Take the meter down and put another up in its place."""
         point: MeteringPoint = self.get_object()
-        said, actor = told(ExchangeSerializer, request), current_actor()
+        said = told(ExchangeSerializer, request)
         installation = exchange_meter(
             point,
             said["meter"],
@@ -108,7 +108,7 @@ class MeteringPointViewSet(PointAnswers, CreateRow, ChangeRow, DeleteRow, Tenant
             end_register=said["end_register"],
             start_register=said["start_register"],
             multiplier=said["multiplier"],
-            author=actor.label if actor else "",
+            author=actor_label(),
         )
         return Response(InstallationSerializer(installation).data, status=CREATED)
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
-from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from clients.kernel import show, when
-from clients.kernel.tenancy import current_tenant_id
-from clients.models import Client, Tenant
-from meters.models import AlarmEvent, AlarmKind, AlarmRule, Installation, Meter, Operator, Scope
+from meters.models import AlarmEvent, AlarmKind, AlarmRule, Operator, Scope
 from meters.models.alarm_metrics import METRICS
+from meters.selectors.places import name_of, zone_of
 
 CONDITIONS: Final[dict[str, Any]] = {
     Operator.ABOVE: gettext_lazy("rises above %(limit)s"),
@@ -93,7 +90,7 @@ def time_words(seconds: int) -> str:
 def scope_words(rule: AlarmRule) -> str:
     """Whom the rule is about: `any meter of Padaria`, `Entrada`."""
     if rule.scope == Scope.METER and rule.meter is not None:
-        return meter_name(rule.meter)
+        return name_of(rule.meter)
     if rule.scope == Scope.SITE and rule.site is not None:
         return _("any meter of %(name)s") % {"name": rule.site}
     if rule.scope == Scope.CLIENT and rule.client is not None:
@@ -133,44 +130,3 @@ def late_words(event: AlarmEvent) -> str:
     if event.late_by is None:
         return ""
     return _("The data came %(time)s late.") % {"time": when.duration(event.late_by)}
-
-
-def installation_of(meter: Meter) -> Installation | None:
-    """The installation that has not ended, read once for a meter."""
-    known: Any = meter  # `serving` is what a Prefetch puts there
-    if not hasattr(known, "serving"):
-        known.serving = list(serving().filter(meter=meter)[:1])
-    its: list[Installation] = known.serving
-    return its[0] if its else None
-
-
-def serving() -> Any:
-    """What `Prefetch("meter__installations", …, "serving")` needs to name places."""
-    return Installation.objects.filter(ends_at__isnull=True).select_related(
-        "metering_point__site__client"
-    )
-
-
-def with_places(path: str = "meter__installations") -> Prefetch[str]:
-    """Have the names of places read at once for a whole list."""
-    return Prefetch(path, serving(), "serving")
-
-
-def meter_name(meter: Meter) -> str:
-    """The place that the meter serves, which is how people call it; else its number."""
-    found = installation_of(meter)
-    return str(found.metering_point) if found else meter.serial
-
-
-def client_of(meter: Meter) -> Client | None:
-    found = installation_of(meter)
-    return found.metering_point.site.client if found else None
-
-
-def zone_of(meter: Meter) -> ZoneInfo:
-    """The zone of the meter's site; the company's while it serves none."""
-    found = installation_of(meter)
-    zone: ZoneInfo = (
-        found.metering_point.site.zone if found else Tenant.objects.get(pk=current_tenant_id()).zone
-    )
-    return zone

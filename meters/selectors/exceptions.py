@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Count, Min, Prefetch, QuerySet
+from django.db.models import Count, Min, QuerySet
 
 from clients.kernel.periods import Period
 from meters.models import UNDECIDED, Meter, MeterException, MeterKind
 from meters.models.quantities import NAMES
 from meters.selectors.columns import Series, series
-from meters.selectors.presence import serving
+from meters.selectors.places import with_serving
 
 LEAST_AROUND: Final = timedelta(hours=6)
 MOST_SHOWN: Final = timedelta(days=62)
@@ -46,8 +46,7 @@ def waiting() -> Waiting:
 
 def with_place(rows: QuerySet[MeterException]) -> QuerySet[Any]:
     """The same rows, each meter with `serving`: the point, site and client it serves now."""
-    places = Prefetch("meter__installations", serving(), to_attr="serving")
-    return rows.select_related("meter").prefetch_related(places)
+    return rows.select_related("meter").prefetch_related(with_serving())
 
 
 def waiting_of(meter: Meter) -> int | None:

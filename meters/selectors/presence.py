@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db.models import BigIntegerField, OuterRef, QuerySet, Subquery, Sum
 
 from clients.kernel import show
-from meters.models import DayTotal, Installation, Meter, MeterKind, Reading
+from meters.models import DayTotal, Meter, MeterKind, Reading
 from meters.models.interval import ML_PER_L, WS_PER_WH
 
 SILENT_AFTER: Final = timedelta(hours=2)
@@ -56,12 +56,6 @@ def situation(seen_at: datetime | None, now: datetime) -> str:
     if seen_at is None:
         return "never"
     return "online" if now - seen_at <= SILENT_AFTER else "silent"
-
-
-def serving() -> QuerySet[Installation]:
-    """Installations that have not ended, with their point, site and client."""
-    open_ones = Installation.objects.filter(ends_at__isnull=True)
-    return open_ones.select_related("metering_point__site__client")
 
 
 def silent_meters(now: datetime) -> QuerySet[Any]:

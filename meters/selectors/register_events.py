@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 
 from clients.kernel import show
 from meters.models import EventState, Meter, RegisterEvent
-from meters.selectors.presence import serving
+from meters.selectors.places import with_serving
 
 WH_PER_KWH: Final = 1_000
 L_PER_M3: Final = 1_000
@@ -27,8 +27,7 @@ def to_check_of(meter: Meter) -> int | None:
 
 def with_place(rows: QuerySet[RegisterEvent]) -> QuerySet[Any]:
     """The same rows, each meter with `serving`: the point, site and client it serves now."""
-    places = Prefetch("meter__installations", serving(), to_attr="serving")
-    return rows.select_related("meter").prefetch_related(places)
+    return rows.select_related("meter").prefetch_related(with_serving())
 
 
 def measure(register: str, amount: Decimal | int | None) -> str:

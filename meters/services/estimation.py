@@ -22,8 +22,9 @@ from django.db import connection
 
 from clients.kernel.periods import Period, day_start
 from clients.kernel.tenancy import current_tenant_id
-from meters.models import Estimate, Installation, Meter, Method
+from meters.models import Estimate, Meter, Method
 from meters.models.interval import INTERVAL_SECONDS
+from meters.selectors.places import zone_of
 from meters.services import interval_sql as sql
 from meters.services.corrected import UNITS, Corrected, Gap, Segment
 from meters.services.day_types import DayType, day_type
@@ -99,13 +100,6 @@ def like_similar_days(
         values.append(profile.weights[kind][_slot(local)] // SIXTHS)
         days |= set(profile.days[kind])
     return values, sorted(days)
-
-
-def zone_of(meter: Meter) -> ZoneInfo:
-    """Where the meter's days begin: at its latest place."""
-    installed = Installation.objects.filter(meter=meter).order_by("-starts_at")
-    name = installed.values_list("metering_point__site__time_zone", flat=True).first()
-    return ZoneInfo(name or meter.tenant.time_zone)
 
 
 def similar_days(meter_id: int, column: str, before: datetime, zone: ZoneInfo) -> Profile:

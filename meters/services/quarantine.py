@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
-from clients.kernel.tenancy import current_actor
+from clients.kernel.tenancy import actor_label
 from meters.errors import AlreadyDecided, StillImpossible
 from meters.models import Conflict, Handling, Meter, MeterClock, Quarantine
 from meters.models.reading import SetApart
@@ -93,10 +93,9 @@ def _refuse_decided(rows: Sequence[SetApart]) -> None:
 
 def _decide(rows: Sequence[Any], status: Handling, now: datetime, *, note: str = "") -> None:
     _refuse_decided(rows)
-    actor = current_actor()
     for row in rows:
         row.status, row.handled_at, row.note = status, now, note
-        row.handled_by = actor.label[:120] if actor else ""
+        row.handled_by = actor_label()[:120]
     model: Any = type(rows[0])
     fields = ["status", "handled_at", "handled_by", "note"]
     fields += ["stored_as"] if status == Handling.RELEASED else []

@@ -24,6 +24,7 @@ from messaging.services.outbox import Draft, queue_messages
 from meters.models import AlarmEvent, AlarmRule, Audience, ClearReason
 from meters.models.alarm_metrics import METRICS
 from meters.selectors import alarm_words
+from meters.selectors.places import client_of, name_of, zone_of
 from monitoring.models import AlarmNotice, NoticeOutcome, Transition
 
 MOST_AN_HOUR: Final = 10
@@ -240,15 +241,15 @@ def _queue(
 
 def _raised_words(event: AlarmEvent) -> dict[str, str]:
     metric = METRICS.get(event.metric)
-    zone = alarm_words.zone_of(event.meter)
+    zone = zone_of(event.meter)
     late = [alarm_words.late_words(event)]
     if event.cleared_at is not None:
         late.append(_("It was over at %(time)s.") % {"time": when.moment(event.cleared_at, zone)})
     return {
         "rule": event.rule.name,
         "severity": str(event.get_severity_display()),
-        "client": str(alarm_words.client_of(event.meter) or "—"),
-        "meter": alarm_words.meter_name(event.meter),
+        "client": str(client_of(event.meter) or "—"),
+        "meter": name_of(event.meter),
         "metric": str(metric.label) if metric else "",
         "value": alarm_words.amount(event.metric, event.value),
         "operator": event.operator,
@@ -261,7 +262,7 @@ def _raised_words(event: AlarmEvent) -> dict[str, str]:
 
 def _end_words(event: AlarmEvent) -> dict[str, str]:
     assert event.cleared_at is not None  # noqa: S101 - asked of ended ones only
-    zone = alarm_words.zone_of(event.meter)
+    zone = zone_of(event.meter)
     return {
         **_raised_words(event),
         "value": alarm_words.amount(event.metric, event.value_at_clear),

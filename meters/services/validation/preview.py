@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from clients.kernel.periods import Period
 from meters.models import Meter, MeterKind, RuleCode, Severity, ValidationRule
+from meters.selectors.places import zone_of
 from meters.services.validation.catalogue import CATALOGUE, checked
 from meters.services.validation.rules import Applied, applied_to
-from meters.services.validation.running import Found, judged, newest_reading, zone_of
+from meters.services.validation.running import Found, judged, newest_reading
 
 DAYS: Final = 90
 MOST_DAYS: Final = 366

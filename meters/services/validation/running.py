@@ -26,7 +26,7 @@ from meters.models import (
     Severity,
     ValidationRule,
 )
-from meters.selectors.places import place_of
+from meters.selectors.places import zone_of
 from meters.services.followers import FOLLOWERS, Change, take_changes
 from meters.services.validation.catalogue import LONGEST_REACH_DAYS
 from meters.services.validation.rules import Applied, rules_for
@@ -155,11 +155,6 @@ def judged(
                     (rule.code, start), Found(rule.code, rule.severity, start, end, finding.values)
                 )
     return [found[key] for key in sorted(found)]
-
-
-def zone_of(meter: Meter) -> ZoneInfo:
-    """The zone that says what a day of this meter is."""
-    return place_of(meter).zone
 
 
 def newest_reading(meter: Meter) -> datetime | None:
