@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from config.commands import on_demand
-from config.commands.children import Children
+from config.commands.children import Children, simulator_variables
 from config.commands.on_demand import Keeper, OnDemand
 from config.processes import spawn
 
@@ -85,3 +85,12 @@ def test_nothing_is_started_once_all_are_stopped(children: Children) -> None:
     mqtt.look(children, now=100.0)
 
     assert children.running == {"mqtt": ended}
+
+
+def test_simulators_are_allowed_beside_what_the_environment_allows() -> None:
+    found = [simulator_variables({"pix": 9}, given) for given in ("", "10.0.0.5:8000, pulso.lan")]
+
+    assert [each["HTTP_ALLOWED_PRIVATE"] for each in found] == [
+        "127.0.0.1:9",
+        "10.0.0.5:8000, pulso.lan,127.0.0.1:9",
+    ]

@@ -39,9 +39,16 @@ def check_parameters(request: Request, known: Iterable[str]) -> None:
     allowed = set(known)
     for name, values in request.query_params.lists():
         if name not in allowed:
-            raise Refusal(400, "unknown_parameter", _("There is no parameter “%s” here.") % name)
+            raise Refusal(400, "unknown_parameter", no_parameter(name, allowed))
         if len(values) > 1:
             raise Refusal(400, "repeated_parameter", _("“%s” was given more than once.") % name)
+
+
+def no_parameter(name: str, allowed: Iterable[str]) -> str:
+    if known := ", ".join(sorted(allowed)):
+        facts = {"name": name, "known": known}
+        return _("There is no parameter “%(name)s” here. There are: %(known)s.") % facts
+    return _("There is no parameter “%s” here.") % name
 
 
 class KeysetPages(BasePagination):

@@ -117,11 +117,13 @@ def simulator_ports() -> dict[str, int]:
     return {name: free_port() for name in SIMULATORS}
 
 
-def simulator_variables(ports: dict[str, int]) -> dict[str, str]:
-    """Where the adapters find the simulators, and the leave to go to such private addresses."""
+def simulator_variables(ports: dict[str, int], allowed: str) -> dict[str, str]:
+    """Where the adapters find the simulators, and the leave to go to such private addresses beside
+    those that are `allowed` already."""
     places = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
     urls = {f"{name.upper()}_SIMULATOR_URL": f"http://{place}" for name, place in places.items()}
-    return {**urls, "HTTP_ALLOWED_PRIVATE": ",".join(places.values())}
+    private = ",".join(each for each in (allowed.strip(" ,"), *places.values()) if each)
+    return {**urls, "HTTP_ALLOWED_PRIVATE": private}
 
 
 def simulator(name: str, port: int) -> list[str]:
