@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 INTRODUCTION = """
@@ -22,6 +23,7 @@ include their start and exclude their end.
 """
 PEOPLE = {"bearer", "session"}  # the ways in which people sign in
 LOCAL_TIME = r"^\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$"
+SAID_TWICE = re.compile(r"^\* `(.*)` - \1\n?", re.MULTILINE)  # a choice that is its own label
 METHODS = ("get", "post", "patch", "put", "delete")
 ONE_ERROR = {
     "type": "object",
@@ -64,6 +66,8 @@ def plain_shapes(result: Any, **_: Any) -> Any:
     change with every new one and with the language; and times of day have no offset."""
     if isinstance(result, dict):
         result.pop("x-spec-enum-id", None)
+        if isinstance(said := result.get("description"), str):
+            result["description"] = SAID_TWICE.sub("", said).rstrip()
         if result.get("format") == "time":
             result.pop("format")
             result["pattern"] = LOCAL_TIME

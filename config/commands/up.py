@@ -36,8 +36,8 @@ QUIETLY = {"LOG_LEVEL": "WARNING"}  # for what prints its own line for each step
 # In a container one is root, and the worker would say so each time.
 EXPECTED_WARNINGS = "ignore:You're running the worker with superuser"
 MEASUREMENTS = (
-    "They have no readings yet: `python3 manage.py demo`, in another terminal, sends real\n"
-    "measurements and bills them."
+    "`python3 manage.py demo`, in another terminal, sends real measurements of their meters\n"
+    "and bills them."
 )
 
 
