@@ -44,6 +44,8 @@ def install_meter(
                 multiplier=multiplier,
             )
             _compute_again(installation)
+            if _is_in_another_zone(installation):
+                touch_known(meter.pk, LONG_AGO, None)
             return installation
     except IntegrityError as error:
         if "one_meter_at_a_time" in str(error):
@@ -62,12 +64,15 @@ def remove_meter(
 
     `end_register` counts as a reading: what was used since the last one is not lost.
     """
+    ended = installation.ends_at
     installation.ends_at = at
     installation.end_register = end_register
     installation.full_clean(validate_unique=False, validate_constraints=True)
     with transaction.atomic():
         installation.save(update_fields=["ends_at", "end_register"])
         _compute_again(installation)
+        if installation.multiplier != 1:  # what followed was counted with it
+            touch_known(installation.meter_id, at, ended)
 
 
 def exchange_meter(
@@ -160,8 +165,20 @@ def _compute_again(installation: Installation) -> None:
         touch_known(meter_id, installation.starts_at, ends_at)
 
 
-# What a register's readings are judged by: another value may explain them differently.
-JUDGED_BY = frozenset({"kind", "digits", "register_step", "max_power_w", "max_flow_l_per_h"})
+def _is_in_another_zone(installation: Installation) -> bool:
+    """Whether days of the meter begin at other hours now: those of the place it served last."""
+    zones = set(
+        Installation.objects.filter(meter=installation.meter_id)
+        .order_by()
+        .values_list("metering_point__site__time_zone", flat=True)
+    )
+    return zones != {installation.tenant.time_zone}
+
+
+# What readings are judged by: another value may explain them differently.
+JUDGED_BY = frozenset(
+    {"kind", "digits", "register_step", "max_power_w", "max_flow_l_per_h", "sample_seconds"}
+)
 
 
 def keep_meter(meter: Meter, changed: Collection[str]) -> Meter:

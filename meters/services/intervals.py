@@ -4,14 +4,15 @@ The rules, in the order in which they apply to each quarter-hour and quantity:
 
 1. *Register.* Between two readings of a register its value lies on a straight line; the quarter's
    share is the difference of that line at its two ends, each rounded to a watt-second (millilitre).
-   Neighbours up to 30 minutes apart make a `measured` interval, up to 40 days an `estimated` one.
-   A register that fell says nothing about what was used in between.
+   Neighbours up to 30 minutes apart make a `measured` interval, up to 2 hours an `estimated` one;
+   up to 40 days the difference is shared out like similar days (`estimation`). A register that fell
+   or leapt is explained first (`corrected`).
 2. *Power or flow*, where no register covers any of the quarter: a sample holds from its instant
    (included) to the next one (excluded), and at most the meter's `sample_seconds`. `derived`.
 3. Nothing: no row. A gap is never zero.
 
-The result depends on the stored readings alone: any order, split or repetition of the same
-readings gives the same rows. Rows edited by a person are left as they are.
+The result depends on what is stored alone: any order, split or repetition of the same readings
+gives the same rows. What a person typed or decided stands.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from django.db import connection
@@ -33,9 +35,11 @@ from meters.services.corrected import Corrected, correct, interval_rows
 from meters.services.editing import apply_edits
 from meters.services.estimation import fill_gaps, gaps_resting_on, keep_estimates
 from meters.services.followers import Stretch, tell_followers
+from meters.services.local_days import local_days, stays
 from meters.services.meter_facts import Facts, instant
 from meters.services.register_events import keep_events
 from meters.services.settled import open_part, set_apart, settled_before
+from meters.services.stuck import alone_if_needed
 from meters.services.touching import touch, touch_from
 
 METERS_AT_ONCE: Final = 500
@@ -68,7 +72,8 @@ def recompute_touched(tenant_id: int) -> int:
         floor = settled_before()
         set_apart(taken, floor)
         if runs := open_part(taken, floor):
-            tell_followers(_compute(runs, floor))
+            changed = alone_if_needed(runs, partial(_compute, floor=floor))
+            tell_followers(changed)
             intervals_changed.announce(tenant_id=tenant_id)
         return len(taken)
 
@@ -103,7 +108,7 @@ def _a_slice(touched: Sequence[tuple[int, int]]) -> list[int]:
     return sorted(meters)
 
 
-def _compute(runs: Sequence[Run], floor: datetime | None) -> list[Run]:
+def _compute(runs: Sequence[Run], *, floor: datetime | None) -> list[Run]:
     """Intervals and days of everything that the runs touch; answers what is new or counts anew."""
     with connection.cursor() as cursor:
         facts = _facts(cursor, runs)
@@ -125,14 +130,23 @@ def _compute(runs: Sequence[Run], floor: datetime | None) -> list[Run]:
         told = [*runs, *filled, *(_run(m) for m in corrected if m.facts.meter_id in changed)]
         done += filled
         apply_edits(*_columns(done).values())
-        zones = [facts[run.meter_id].zone for run in done]
-        parameters: dict[str, Any] = {
-            **_columns(done),
-            "tenant": current_tenant_id(),
-            "zones": zones,
-        }
-        cursor.execute(sql.DAYS, parameters)
+        cursor.execute(sql.DAYS, _days(facts, done))
     return told
+
+
+def _days(facts: Mapping[int, Facts], done: Iterable[Run]) -> dict[str, Any]:
+    """The local days of the stretches, as the statement wants them."""
+    days = [
+        (run.meter_id, days)
+        for run in done
+        for days in local_days(facts[run.meter_id].zones, run.starts_at, run.ends_at)
+    ]
+    return {
+        "tenant": current_tenant_id(),
+        "meters": [meter_id for meter_id, _ in days],
+        **{name: [getattr(of, name) for _, of in days] for name in ("first", "last", "opens")},
+        "zones": [of.zone for _, of in days],
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,11 +362,12 @@ def _facts(cursor: Any, runs: Sequence[Run]) -> dict[int, Facts]:
         },
     )
     facts, newly_seen = {}, defaultdict(list)
-    for meter_id, kind, seconds, seen, said, *rest in cursor.fetchall():
+    for meter_id, kind, seconds, seen, said, zone, since, names, *rest in cursor.fetchall():
         registers = tuple(sorted({*seen, *said}))
         if len(registers) > len(seen):
             newly_seen[registers].append(meter_id)
-        facts[meter_id] = Facts(meter_id, kind, seconds, registers, *rest)
+        zones = stays(zone, zip(since, names, strict=True))
+        facts[meter_id] = Facts(meter_id, kind, seconds, registers, zones, *rest)
     for registers, meter_ids in newly_seen.items():
         Meter.objects.filter(pk__in=meter_ids).update(registers_seen=list(registers))
     return facts

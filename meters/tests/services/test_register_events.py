@@ -12,7 +12,7 @@ from clients.kernel.periods import Period
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from meters.errors import BadDecision
-from meters.models import EventKind, Interval, Meter, RegisterEvent
+from meters.models import Estimate, EventKind, Interval, Meter, RegisterEvent
 from meters.selectors.energy import metered_energy
 from meters.services import intervals
 from meters.services.disregarding import disregard_readings, regard_again
@@ -253,3 +253,25 @@ def test_a_long_gap_is_filled_like_similar_days_and_closes(acacia: Tenant) -> No
         assert set(gap.values_list("quality", "rule")) == {("estimated", "reference_days")}
         night = gap.filter(starts_at__lt=morning + timedelta(hours=8))
         assert {row.energy_import_ws for row in night} == {0}
+
+
+def test_a_typed_value_makes_its_day_no_example_for_a_gap(acacia: Tenant) -> None:
+    monday = datetime(2026, 3, 2, 3, tzinfo=UTC)
+    meter, registers = new_meter(acacia), [0]
+    for quarter in range(4 * 96):
+        registers.append(registers[-1] + 10 + quarter % 7)
+    rows = register_rows(monday, registers)
+    after_gap = rows[-1]["measured_at"] + timedelta(hours=12)
+    rows.append({"measured_at": after_gap, "energy_import_wh": registers[-1] + 5_000})
+    keep_readings(meter, rows, now=NOW)
+    recompute_all_touched(acacia.pk)
+    hour = Period(monday + timedelta(days=1, hours=5), monday + timedelta(days=1, hours=6))
+
+    with acting_for(acacia.pk):
+        edit_interval(meter, hour, 9_000, reason="read by eye", author="Ana")
+    recompute_all_touched(acacia.pk)
+
+    with acting_for(acacia.pk):
+        (days,) = Estimate.objects.filter(meter=meter).values_list("days", flat=True)
+        assert hour.start.date() not in days
+        assert len(days) == 3
