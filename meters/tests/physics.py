@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import Final
@@ -22,6 +22,7 @@ from meters.models import EventKind
 SLOT_S: Final = 900
 HOUR_S: Final = 3_600
 DAY_S: Final = 86_400
+WATCHED_S: Final = 2 * DAY_S
 APART_S: Final = 3 * DAY_S  # a trouble is over, and two days of watching as well, before the next
 MOST_W: Final = 10_000
 MOST_IN_SLOT: Final = MOST_W // 4
@@ -94,14 +95,33 @@ class History:
     seconds: tuple[int, ...]
     values: tuple[int, ...]
     explanations: tuple[Explanation, ...]
-    forgotten: int  # nine-hundredths that no reading can show: counted, then reset, then read
+    # When it was reset, and the nine-hundredths that it had counted since it was read.
+    forgets: tuple[tuple[int, int], ...]
     tolerance: int  # one of the last digit, of each count that was begun
 
     @property
     def used(self) -> Fraction:
         """Wh that the readings speak of, from the first to the last."""
         flowed = self.load.between(self.seconds[0], self.seconds[-1])
-        return Fraction(flowed - self.forgotten, SLOT_S)
+        return Fraction(flowed - sum(lost for _, lost in self.forgets), SLOT_S)
+
+    def until(self, second: int) -> History:
+        """What was said up to then. Nothing was forgotten at that very instant."""
+        return self._part(lambda at: at <= second)
+
+    def since(self, second: int) -> History:
+        """What was said from then on."""
+        return self._part(lambda at: at >= second)
+
+    def _part(self, has: Callable[[int], bool]) -> History:
+        said = [(at, v) for at, v in zip(self.seconds, self.values, strict=True) if has(at)]
+        return replace(
+            self,
+            seconds=tuple(at for at, _ in said),
+            values=tuple(value for _, value in said),
+            explanations=tuple(e for e in self.explanations if has(e.starts) and has(e.ends)),
+            forgets=tuple((at, lost) for at, lost in self.forgets if has(at)),
+        )
 
 
 def witness(
@@ -123,12 +143,13 @@ class _Witness:
         self.units: list[tuple[int, Fraction]] = [(since, Fraction(1))]
         self.wrong: dict[int, int] = {}
         self.explanations: list[Explanation] = []
-        self.forgotten, self.tolerance = 0, register.step
+        self.forgets: list[tuple[int, int]] = []
+        self.tolerance = register.step
 
     def live(self, troubles: Sequence[Trouble]) -> History:
         for trouble in sorted(troubles, key=lambda trouble: trouble.starts):
             place = bisect_left(self.seconds, trouble.starts)
-            if 0 < place < len(self.seconds):
+            if 0 < place < len(self.seconds) and not self._is_near_full(trouble):
                 self._happen(trouble, place)
         self._find_rollovers()
         values = tuple(self.wrong.get(second, self.shown(second)) for second in self.seconds)
@@ -138,7 +159,7 @@ class _Witness:
             tuple(self.seconds),
             values,
             tuple(sorted(self.explanations, key=lambda found: found.starts)),
-            self.forgotten,
+            tuple(self.forgets),
             self.tolerance,
         )
 
@@ -162,12 +183,18 @@ class _Witness:
             self._go_wrong(trouble, place, value)
         elif trouble.kind == EventKind.RESET and self._is_far_from_both_ends(value):
             self.counted_from.append((trouble.starts, 0))
-            self.forgotten += self.load.between(before, trouble.starts)
+            self.forgets.append((trouble.starts, self.load.between(before, trouble.starts)))
             self.tolerance += self.register.step
             self.explanations.append(Explanation(EventKind.RESET, before, after))
         elif trouble.kind == EventKind.SCALE and value >= STEADY_WH:
             unit = Fraction(1, trouble.amount) if trouble.is_divided else Fraction(trouble.amount)
             self._change_unit(trouble.starts, unit, before, after)
+
+    def _is_near_full(self, trouble: Trouble) -> bool:
+        """Whether the register begins again so near that one could be taken for the other."""
+        first = max(self.counted_from[-1][0], trouble.starts - WATCHED_S)
+        last = min(self.seconds[-1], max(trouble.starts, trouble.ends) + WATCHED_S)
+        return self._begins_again(first, last)
 
     def _begins_again(self, before: int, after: int) -> bool:
         full = (self.register.modulus or 0) * SLOT_S
@@ -193,8 +220,6 @@ class _Witness:
             (PLENTY_WH + trouble.amount * self.register.step) * self.unit(trouble.starts)
         )
         if not during or back == len(self.seconds):
-            return
-        if self._begins_again(self.seconds[place - 1], self.seconds[back]):
             return
         if trouble.kind == EventKind.DIP and low >= value:
             return

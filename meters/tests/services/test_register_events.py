@@ -111,6 +111,31 @@ def test_a_confirmed_event_is_not_changed_by_late_readings(acacia: Tenant) -> No
     assert kinds == ["reset", "jump"]
 
 
+def test_a_confirmed_reset_counts_once_wherever_it_is_computed_from(acacia: Tenant) -> None:
+    meter = new_meter(acacia, max_power_w=10_000)
+    used(acacia, meter, [5_000, 5_010])
+    used(acacia, meter, [400], start=MIDNIGHT + timedelta(days=9))
+    with acting_for(acacia.pk):
+        confirm_event(RegisterEvent.objects.get(), author="Ana", now=NOW)
+
+    assert used(acacia, meter, [100], start=MIDNIGHT + timedelta(days=2)) == 10 + 400
+
+    assert used(acacia, meter, [390], start=MIDNIGHT + timedelta(days=8)) == 10 + 400
+
+
+def test_a_rollover_next_to_the_exchange_is_none_of_it(acacia: Tenant) -> None:
+    old = new_meter(acacia, digits=4, max_power_w=10_000)
+    with acting_for(acacia.pk):
+        new = make_meter(tenant=acacia, digits=4, max_power_w=10_000)
+        point = old.installations.get().metering_point
+        exchange_meter(point, new, at=MIDNIGHT + QUARTER * 2, end_register=30, start_register=9_950)
+
+    assert used(acacia, old, [9_900, 9_980]) == 80 + 50
+    assert used(acacia, new, [20, 40], start=MIDNIGHT + QUARTER * 3) == 70 + 20
+
+    assert events(acacia, new)[-1] == ("rollover", 9_950, None, 20, 0)
+
+
 def test_a_drop_is_corrected_and_the_decision_taken_back(acacia: Tenant) -> None:
     meter = new_meter(acacia, max_power_w=10_000)
     assert used(acacia, meter, [5_000, 5_010, 4_000, 4_010]) == 20
@@ -170,6 +195,22 @@ def test_other_transformers_begin_a_new_stretch(acacia: Tenant) -> None:
         found = metered_energy([place.metering_point_id], DAY)[place.metering_point_id]
     assert found.energy_wh == 100 + 200 * 20
     assert events(acacia, meter)[0][0] == "ratio"
+
+
+def test_the_quarter_in_which_transformers_change_is_billed_once(acacia: Tenant) -> None:
+    meter = new_meter(acacia)
+    used(acacia, meter, [0, 100, 200, 300])
+    at = MIDNIGHT + QUARTER + timedelta(minutes=5)
+    with acting_for(acacia.pk):
+        place = meter.installations.get()
+        change_multiplier(place, Decimal(20), at=at, register=133, author="Ana")
+
+    assert total(acacia, meter) == 133 + 167 * 20
+
+    with acting_for(acacia.pk):
+        found = metered_energy([place.metering_point_id], DAY)[place.metering_point_id]
+    assert found.energy_wh == 133 + 167 * 20
+    assert found.evidence["seconds_covered"] == 45 * 60
 
 
 def test_a_disregarded_reading_is_left_out_until_it_counts_again(acacia: Tenant) -> None:
