@@ -103,12 +103,15 @@ class _Register:
     agrees_at: float = FOREVER
 
 
-def correct(facts: Facts, starts: float, ends: float) -> Corrected:
-    """Lines and events for everything that readings between the two instants can have changed."""
+def correct(
+    facts: Facts, starts: float, ends: float, *, settled_before: float = -FOREVER
+) -> Corrected:
+    """Lines and events for everything that readings between the two instants can have changed,
+    but nothing before what is settled for good."""
     placements = _placements(facts.meter_id)
     registers = [_register(facts, name, placements) for name in facts.registers if name in WHATS]
     boundaries = [edge for p in placements for edge in (p.starts, p.ends) if math.isfinite(edge)]
-    work = _Work(facts, starts, ends)
+    work = _Work(facts, starts, ends, settled_before)
     for register in registers:
         work.find_start(register)
     first = min([_quarter(starts), *(register.starts for register in registers)])
@@ -117,7 +120,7 @@ def correct(facts: Facts, starts: float, ends: float) -> Corrected:
     last = max([_next_quarter(ends), *(register.ends for register in registers)])
     for register in registers:
         work.read_to(register, first, last)
-    made = Corrected(facts, first, last, [], [], {}, placements)
+    made = Corrected(facts, max(first, settled_before), last, [], [], {}, placements)
     for register in registers:
         _add(made, register, boundaries)
     rescaled = [min(one.agrees_at, last) for one in registers if _rescales(one)]
@@ -137,8 +140,9 @@ def _text(seconds: float) -> str:
 
 
 class _Work:
-    def __init__(self, facts: Facts, starts: float, ends: float) -> None:
+    def __init__(self, facts: Facts, starts: float, ends: float, settled_before: float) -> None:
         self.facts, self.starts, self.ends = facts, starts, ends
+        self.settled_before = settled_before
 
     def find_start(self, register: _Register) -> None:
         """The last reading that held before anything here could matter."""
@@ -172,10 +176,13 @@ class _Work:
         reached = self._first_after(register, until)
         stop = (until if reached is None else reached) + WATCH_S
         times, values = self._points(register, register.first, stop)
-        known = [event for event in register.known if event.ends > register.first]
+        first = register.first
+        if math.isinf(first) and times:  # readings before them may be gone, what they told is not
+            first = min(times[0], self.settled_before)
+        known = [event for event in register.known if event.ends > first]
         scale = ONE
         for event in register.known:
-            if event.kind == EventKind.SCALE and event.ends <= register.first:
+            if event.kind == EventKind.SCALE and event.ends <= first:
                 scale *= event.factor
         explained = explain(
             times,

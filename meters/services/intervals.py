@@ -16,6 +16,7 @@ readings gives the same rows. Rows edited by a person are left as they are.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -214,10 +215,12 @@ def _correct(
 
 def _corrected(facts: Mapping[int, Facts], run: Run, floor: datetime | None) -> Corrected:
     """The run computed from corrected registers, without what is settled for good."""
-    stretch = correct(facts[run.meter_id], run.starts_at.timestamp(), run.ends_at.timestamp())
-    if floor is None or stretch.starts >= floor.timestamp():
-        return stretch
-    return replace(stretch, starts=floor.timestamp())
+    return correct(
+        facts[run.meter_id],
+        run.starts_at.timestamp(),
+        run.ends_at.timestamp(),
+        settled_before=-math.inf if floor is None else floor.timestamp(),
+    )
 
 
 def _write(cursor: Any, made: Sequence[Corrected]) -> None:
