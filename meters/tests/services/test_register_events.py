@@ -118,7 +118,11 @@ def test_a_confirmed_reset_counts_once_wherever_it_is_computed_from(acacia: Tena
     with acting_for(acacia.pk):
         confirm_event(RegisterEvent.objects.get(), author="Ana", now=NOW)
 
-    assert used(acacia, meter, [100], start=MIDNIGHT + timedelta(days=2)) == 10 + 400
+    late = register_rows(
+        MIDNIGHT + timedelta(days=1), range(100, 340, 20), every=timedelta(hours=12)
+    )
+    keep_readings(meter, late, now=NOW)
+    assert total(acacia, meter) == 10 + 400
 
     assert used(acacia, meter, [390], start=MIDNIGHT + timedelta(days=8)) == 10 + 400
 
