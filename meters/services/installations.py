@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 from clients.kernel.tenancy import current_tenant_id
 from meters.errors import MeteringPointInUse, MeterInUse
 from meters.models import EventKind, Installation, Meter, MeteringPoint
+from meters.selectors.places import zone_of
+from meters.services.intervals import restate_days
 from meters.services.register_events import note_event
 from meters.services.touching import A_MOMENT, touch, touch_known
 
@@ -33,6 +35,7 @@ def install_meter(
     `start_register` counts as a reading; `multiplier` is what a unit of the register stands for
     behind transformers (CT × PT).
     """
+    zone = zone_of(meter)
     try:
         with transaction.atomic():
             installation = Installation.objects.create(
@@ -44,6 +47,9 @@ def install_meter(
                 multiplier=multiplier,
             )
             _compute_again(installation)
+            if zone_of(meter) != zone:
+                restate_days(meter.pk)
+                touch_known(meter.pk, LONG_AGO, None)  # gaps are filled like days of the zone
             return installation
     except IntegrityError as error:
         if "one_meter_at_a_time" in str(error):
@@ -152,12 +158,12 @@ def _serving(metering_point: MeteringPoint, at: datetime) -> Installation | None
 
 
 def _compute_again(installation: Installation) -> None:
-    """Both ends; and all that was measured in between when a unit stands for something else."""
+    """Both ends; and all that was measured since when a unit stands, or stood, for another."""
     meter_id, ends_at = installation.meter_id, installation.ends_at
     edges = [edge for edge in (installation.starts_at, ends_at) if edge is not None]
     touch((meter_id, edge, edge + A_MOMENT) for edge in edges)
     if installation.multiplier != 1:
-        touch_known(meter_id, installation.starts_at, ends_at)
+        touch_known(meter_id, installation.starts_at, None)
 
 
 # What a register's readings are judged by: another value may explain them differently.

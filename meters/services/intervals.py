@@ -24,10 +24,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection
+from django.db.models import Max, Min
 
 from clients.kernel.tenancy import acting_for, current_tenant_id
 from meters.events import intervals_changed
-from meters.models import Meter
+from meters.models import Interval, Meter
 from meters.services import interval_sql as sql
 from meters.services.corrected import Corrected, correct, interval_rows
 from meters.services.editing import apply_edits
@@ -42,6 +43,7 @@ METERS_AT_ONCE: Final = 500
 QUARTERS_AT_ONCE: Final = 6_000
 SEGMENTS_AT_ONCE: Final = 20_000
 SAME_STRETCH: Final = timedelta(days=4)
+A_DAY: Final = timedelta(days=1)
 QUARTERS_OF_A_METER: Final = 672  # a week: one meter's long past must not keep others waiting
 
 
@@ -78,6 +80,22 @@ def recompute_all_touched(tenant_id: int) -> int:
     while taken := recompute_touched(tenant_id):
         total += taken
     return total
+
+
+def restate_days(meter_id: int) -> None:
+    """Sum the meter's days anew in the zone of the site where it now is, in the caller's
+    transaction. Intervals stay as they are."""
+    known = Interval.objects.filter(meter_id=meter_id).aggregate(
+        first=Min("starts_at"), last=Max("starts_at")
+    )
+    if known["first"] is None:
+        return
+    run = Run(meter_id, known["first"] - A_DAY, known["last"] + A_DAY)  # days of another zone too
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(7205759403792793600 + %s)", [meter_id])
+        zones = [fact.zone for fact in _facts(cursor, [run]).values()]
+        parameters = {**_columns([run]), "tenant": current_tenant_id(), "zones": zones}
+        cursor.execute(sql.DAYS, parameters)
 
 
 def _take(tenant_id: int) -> list[Run]:

@@ -12,14 +12,14 @@ from clients.kernel.periods import Period
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from meters.errors import BadDecision
-from meters.models import EventKind, Interval, Meter, RegisterEvent
+from meters.models import DayTotal, EventKind, Interval, Meter, RegisterEvent
 from meters.selectors.energy import metered_energy
 from meters.services.disregarding import disregard_readings, regard_again
 from meters.services.editing import edit_interval, estimate_gap, undo_edit
-from meters.services.installations import change_multiplier, exchange_meter
+from meters.services.installations import change_multiplier, exchange_meter, install_meter
 from meters.services.intervals import recompute_all_touched
 from meters.services.register_events import confirm_event, correct_event, reopen_event
-from meters.testing import keep_readings, make_meter, make_metering_point, register_rows
+from meters.testing import keep_readings, make_meter, make_metering_point, make_site, register_rows
 
 pytestmark = pytest.mark.commits
 MIDNIGHT = datetime(2026, 3, 10, 3, tzinfo=UTC)  # 00:00 in São Paulo
@@ -199,6 +199,36 @@ def test_other_transformers_begin_a_new_stretch(acacia: Tenant) -> None:
         found = metered_energy([place.metering_point_id], DAY)[place.metering_point_id]
     assert found.energy_wh == 100 + 200 * 20
     assert events(acacia, meter)[0][0] == "ratio"
+
+
+def test_without_transformers_a_unit_is_itself_again(acacia: Tenant) -> None:
+    meter = new_meter(acacia)
+    used(acacia, meter, [100 * n for n in range(401)])
+    with acting_for(acacia.pk):
+        place = meter.installations.get()
+        bound = change_multiplier(place, Decimal(20), at=MIDNIGHT, author="Ana")
+    assert total(acacia, meter) == 40_000 * 20
+
+    with acting_for(acacia.pk):
+        change_multiplier(bound, Decimal(1), at=MIDNIGHT + QUARTER, author="Ana")
+
+    assert total(acacia, meter) == 100 * 20 + 39_900
+
+
+def test_days_follow_the_zone_of_the_place_where_the_meter_is_put(acacia: Tenant) -> None:
+    with acting_for(acacia.pk):
+        meter = make_meter(tenant=acacia)
+    midnight_there = MIDNIGHT - timedelta(hours=3)
+    used(acacia, meter, [100 * n for n in range(5)], start=midnight_there)
+    with acting_for(acacia.pk):
+        assert DayTotal.objects.get().day == (MIDNIGHT - timedelta(days=1)).date()
+        site = make_site(tenant=acacia, time_zone="Europe/Lisbon")
+        point = make_metering_point(tenant=acacia, site=site)
+
+        install_meter(meter, point, at=MIDNIGHT - timedelta(days=1))
+
+        day = DayTotal.objects.get()
+        assert (day.day, day.energy_import_ws) == (MIDNIGHT.date(), 400 * 3_600)
 
 
 def test_the_quarter_in_which_transformers_change_is_billed_once(acacia: Tenant) -> None:

@@ -77,7 +77,7 @@ def lives(draw: st.DrawFn) -> Life:
     trouble = EventKind.SCALE if is_steady else EventKind.RESET
     what = draw(troubles(DAYS, [EventKind.DIP, EventKind.SPIKE, trouble]))
     changed = 3 * DAY_S + 12 * HOUR_S + draw(st.integers(0, 8 * HOUR_S))
-    multipliers = draw(st.sampled_from([(1, 1), (1, 20), (40, 20)])) if change else (1, 1)
+    multipliers = draw(st.sampled_from([(1, 1), (1, 20), (40, 1), (40, 20)])) if change else (1, 1)
     parts = draw(_parts(load, seconds, what, change, changed, is_steady=is_steady))
     return Life(zone, start, change, changed, multipliers, parts)
 
