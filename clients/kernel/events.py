@@ -1,7 +1,8 @@
 """Doorbells: how a lower app lets a higher one know, without knowing it (STYLE §1).
 
 The ring goes through a bounded queue and a background thread, so that a request never touches the
-broker's socket. It may be lost; whoever answers also sweeps.
+broker's socket. It may be lost; whoever answers also sweeps. A `rung_once` task is not queued again
+while it waits there (`kernel.turns`).
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import logging
 import os
 import queue
 import threading
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import transaction
 
 logger = logging.getLogger(__name__)
+WAITING_S: Final = 10  # a ring that was lost on its way is not waited for longer
 
 
 class Event:
@@ -67,9 +70,20 @@ class Nudges:
         while True:
             task, ids = self._waiting.get()
             try:
-                task.apply_async(kwargs=ids, retry=False, ignore_result=True)
+                if not _waits_already(task, ids):
+                    task.apply_async(kwargs=ids, retry=False, ignore_result=True)
             except Exception:
                 logger.warning("nudge not published", extra={"task": task.name}, exc_info=True)
+
+
+def waiting_key(task: Any, ids: dict[str, int]) -> str:
+    """Where the cache notes that the task waits in the queue with these ids."""
+    return ":".join(("waiting", task.name, *(f"{name}={ids[name]}" for name in sorted(ids))))
+
+
+def _waits_already(task: Any, ids: dict[str, int]) -> bool:
+    is_rung_once = getattr(task, "rung_once", False)
+    return is_rung_once and not cache.add(waiting_key(task, ids), True, WAITING_S)
 
 
 nudges = Nudges()

@@ -26,12 +26,12 @@ from django.db import connection
 
 from clients.kernel.tenancy import acting_for, current_tenant_id
 from meters.models import AlarmEvent, AlarmKind, AlarmProgress, AlarmRule, ClearReason, Phase
-from meters.models.interval import INTERVAL_SECONDS
 from meters.selectors.alarm_machine import Cleared, Memory, Raised, Transition, run
 from meters.selectors.alarm_samples import (
     QUARTER,
     Place,
     Series,
+    Sheet,
     Span,
     condition_of,
     lookback,
@@ -46,8 +46,11 @@ from meters.services.followers import FOLLOWERS, Change, take_changes
 
 FOLLOWER: Final = "alarms"
 CHANGES_AT_ONCE: Final = 500
+FRESH: Final = timedelta(hours=1)  # such readings are judged first, whatever history waits
+HISTORY_AT_ONCE: Final = 50  # so that fresh ones wait a second or two for it, not longer
 SLICE: Final = timedelta(days=1)
 STEP: Final = timedelta(hours=1)  # by which late data is followed until all is as it was known
+SHEETS_KEPT: Final = 48
 READ_AT_ONCE: Final = timedelta(days=2)  # of all meters together, in one query
 OLDEST: Final = timedelta(days=7)
 REMEMBERED: Final = (
@@ -80,7 +83,8 @@ def follow(tenant_id: int, *, now: datetime) -> int:
     Call it until it answers 0. One transaction. Safe to call twice and at once.
     """
     with acting_for(tenant_id):
-        changes = take_changes(FOLLOWER, CHANGES_AT_ONCE)
+        changes = take_changes(FOLLOWER, CHANGES_AT_ONCE, since=now - FRESH)
+        changes = changes or take_changes(FOLLOWER, HISTORY_AT_ONCE)
         if changes and (rules := held_rules()):
             _Round(rules, changes, now).judge()
         return len(changes)
@@ -130,6 +134,7 @@ class _Round:
     changes: Sequence[Change]
     now: datetime
     watches: dict[int, list[_Watch]] = field(default_factory=dict)
+    sheets: dict[Span, Sheet] = field(default_factory=dict)
 
     def judge(self) -> None:
         stretches = _by_meter(self.changes)
@@ -306,9 +311,8 @@ class _Round:
         condition, end = condition_of(watch.rule, watch.place), _known(watch.seen_until)
         found = [_Episode(memory.since)] if memory.phase == Phase.RAISED else []
         while start <= end:
-            until = min(max(start + STEP, calm_from + INSTANT), start + SLICE, end + INSTANT)
-            span = Span(watch.place.meter_id, start - lookback(watch.rule), until)
-            sheet = read([span], [watch.rule.metric])[0]
+            page, sheet = self._page(watch, start)
+            until = min(page.end, end + INSTANT)
             part = series_of(watch.rule, sheet).between(start, until)
             for transition in run(condition, memory, part.times, part.values):
                 if isinstance(transition, Raised):
@@ -319,6 +323,20 @@ class _Round:
                 return found, True
             start = until
         return found, False
+
+    def _page(self, watch: _Watch, at: datetime) -> tuple[Span, Sheet]:
+        """The stretch around the instant with all that the meter's rules look at, read once."""
+        watches = [w for w in self.watches[watch.place.meter_id] if w.rule.metric]
+        back = max(lookback(w.rule) for w in watches)
+        length = max(STEP, back)
+        start = _start_of(at, length)
+        page = Span(watch.place.meter_id, start, start + length)
+        if page not in self.sheets:
+            if len(self.sheets) >= SHEETS_KEPT:
+                self.sheets.clear()
+            wider = Span(page.meter_id, page.start - back, page.end)
+            self.sheets[page] = read([wider], {w.rule.metric for w in watches})[0]
+        return page, self.sheets[page]
 
     def _lay_over(self, watch: _Watch, episode: _Episode, known: list[AlarmEvent]) -> None:
         """An episode that overlaps a known event is that one; else it is news."""
@@ -443,8 +461,13 @@ def _groups(spans: Sequence[Span]) -> Iterator[list[Span]]:
 
 def _quarter(at: datetime) -> datetime:
     """The quarter-hour in which the instant lies."""
-    seconds = int(at.timestamp()) // INTERVAL_SECONDS * INTERVAL_SECONDS
-    return datetime.fromtimestamp(seconds, at.tzinfo)
+    return _start_of(at, QUARTER)
+
+
+def _start_of(at: datetime, length: timedelta) -> datetime:
+    """When the stretch of such a length began, counted from 1970, in which the instant lies."""
+    seconds = int(length.total_seconds())
+    return datetime.fromtimestamp(int(at.timestamp()) // seconds * seconds, at.tzinfo)
 
 
 def _known(at: datetime | None) -> datetime:

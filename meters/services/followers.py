@@ -68,7 +68,9 @@ def tell_followers(stretches: Iterable[Stretch]) -> None:
 _TAKE: Final = """
     WITH oldest AS MATERIALIZED (
         SELECT id, meter_id FROM meters_change
-        WHERE tenant_id = %(tenant)s AND follower = %(follower)s ORDER BY id LIMIT %(most)s
+        WHERE tenant_id = %(tenant)s AND follower = %(follower)s
+            AND (%(since)s::timestamptz IS NULL OR ends_at >= %(since)s)
+        ORDER BY id LIMIT %(most)s
     ), mine AS MATERIALIZED (
         SELECT meter_id FROM (SELECT DISTINCT meter_id FROM oldest) m
         WHERE pg_try_advisory_xact_lock(hashtext('meters.' || %(follower)s), hashint8(meter_id))
@@ -81,13 +83,24 @@ _TAKE: Final = """
 """
 
 
-def take_changes(follower: str, limit: int = CHANGES_AT_ONCE) -> list[Change]:
-    """The tenant's oldest changes that no other worker holds, now the caller's transaction's.
+def take_changes(
+    follower: str, limit: int = CHANGES_AT_ONCE, *, since: datetime | None = None
+) -> list[Change]:
+    """The tenant's oldest changes that no other worker holds, now the caller's transaction's; with
+    `since`, only those of readings that reach so far.
 
     Call it inside `acting_for`, work, and leave: the rows are gone when the work has committed.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE, {"tenant": current_tenant_id(), "follower": follower, "most": limit})
+        cursor.execute(
+            _TAKE,
+            {
+                "tenant": current_tenant_id(),
+                "follower": follower,
+                "most": limit,
+                "since": since,
+            },
+        )
         return [Change(*row) for row in cursor.fetchall()]
 
 

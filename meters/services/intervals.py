@@ -17,6 +17,7 @@ readings gives the same rows. Rows edited by a person are left as they are.
 from __future__ import annotations
 
 import math
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,13 +38,14 @@ from meters.services.followers import Stretch, tell_followers
 from meters.services.meter_facts import Facts, instant
 from meters.services.register_events import keep_events
 from meters.services.settled import open_part, set_apart, settled_before
-from meters.services.touching import touch_from
+from meters.services.touching import touch, touch_from
 
 METERS_AT_ONCE: Final = 500
 QUARTERS_AT_ONCE: Final = 6_000
 SEGMENTS_AT_ONCE: Final = 20_000
 SAME_STRETCH: Final = timedelta(days=4)
 A_DAY: Final = timedelta(days=1)
+SLOW_S: Final = 1.0  # of one transaction for registers that must be explained; the rest comes next
 QUARTERS_OF_A_METER: Final = 672  # a week: one meter's long past must not keep others waiting
 
 
@@ -135,7 +137,8 @@ def _compute(runs: Sequence[Run], floor: datetime | None) -> list[Run]:
             slow |= set(_execute(cursor, sql.COMPUTE, facts, plain, factors))
         done = [Run(i.meter_id, i.starts_at, i.ends_at) for i in plain if i.meter_id not in slow]
         todo = [Run(i.meter_id, i.starts_at, i.ends_at) for i in islands if i.meter_id in slow]
-        corrected, changed = _correct(cursor, facts, todo, floor)
+        corrected, changed, later = _correct(cursor, facts, todo, floor)
+        runs = _put_back(runs, later)
         done += [_run(made) for made in corrected]
         filled = _fill(cursor, facts, done, corrected, floor)
         told = [*runs, *filled, *(_run(m) for m in corrected if m.facts.meter_id in changed)]
@@ -216,11 +219,15 @@ def _execute(
 
 def _correct(
     cursor: Any, facts: Mapping[int, Facts], runs: Iterable[Run], floor: datetime | None
-) -> tuple[list[Corrected], set[int]]:
+) -> tuple[list[Corrected], set[int], list[Run]]:
     """Compute the runs the slow way and keep the events that explain them; with the meters of
-    which an event changed."""
-    made, changed = [], set()
-    for run in _apart(runs):
+    which an event changed, and the runs for which there was no time left."""
+    made: list[Corrected] = []
+    changed = set()
+    todo = _apart(runs)
+    until = time.monotonic() + SLOW_S
+    while todo and (not made or time.monotonic() < until):
+        run = todo.pop(0)
         stretch = _corrected(facts, run, floor)
         if keep_events(stretch):
             changed.add(run.meter_id)
@@ -228,7 +235,22 @@ def _correct(
             touch_from(run.meter_id, instant(stretch.rescaled_from))
         made.append(stretch)
     _write(cursor, made)
-    return made, changed
+    return made, changed, todo
+
+
+def _put_back(runs: Sequence[Run], later: Sequence[Run]) -> list[Run]:
+    """Have the touched runs that are not computed yet taken again, behind what waits now; answers
+    the others."""
+    undone = {
+        run
+        for run in runs
+        for stretch in later
+        if run.meter_id == stretch.meter_id
+        and run.starts_at < stretch.ends_at
+        and run.ends_at > stretch.starts_at
+    }
+    touch((run.meter_id, run.starts_at, run.ends_at) for run in runs if run in undone)
+    return [run for run in runs if run not in undone]
 
 
 def _corrected(facts: Mapping[int, Facts], run: Run, floor: datetime | None) -> Corrected:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import Final
 
@@ -10,22 +9,21 @@ from celery import shared_task
 from django.utils import timezone
 
 from clients.kernel.jobs import once_per_slot, periodic
+from clients.kernel.turns import in_turns, rung_once
 from meters.events import intervals_changed
 from meters.services.alarms import FOLLOWER, follow
 from meters.services.followers import tenants_waiting
 from meters.services.offline import tenants_to_watch, watch_silence
 
-SLICE_S: Final = 60.0  # then somebody else's turn; the sweep comes back
 SILENCE: Final = timedelta(seconds=15)
 
 
 @intervals_changed.subscribe
+@rung_once
 @shared_task
 def judge(tenant_id: int) -> None:
     """Alarms of what the tenant's readings say."""
-    until = time.monotonic() + SLICE_S
-    while follow(tenant_id, now=timezone.now()) and time.monotonic() < until:
-        pass
+    in_turns(judge, lambda: follow(tenant_id, now=timezone.now()), tenant_id=tenant_id)
 
 
 @periodic(every=timedelta(seconds=10))

@@ -10,6 +10,7 @@ from celery import shared_task
 
 from clients.kernel.jobs import periodic
 from clients.kernel.tenancy import acting_for
+from clients.kernel.turns import in_turns, rung_once
 from meters.events import intervals_changed
 from meters.services import forwarding
 from meters.services.followers import tenants_waiting
@@ -18,13 +19,16 @@ SLICE_S: Final = 60.0
 
 
 @intervals_changed.subscribe
+@rung_once
 @shared_task
 def gather_forwarding(tenant_id: int) -> None:
     """Write down what must be sent on."""
-    more = 1
-    while more:
+
+    def gather() -> int:
         with acting_for(tenant_id):
-            more = forwarding.gather()
+            return forwarding.gather()
+
+    in_turns(gather_forwarding, gather, tenant_id=tenant_id)
 
 
 @periodic(every=timedelta(seconds=10))

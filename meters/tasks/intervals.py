@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import Final
 
@@ -11,21 +10,20 @@ from django.db import connection
 from django.utils import timezone
 
 from clients.kernel.jobs import periodic
+from clients.kernel.turns import in_turns, rung_once
 from meters.events import readings_stored
 from meters.services.intervals import recompute_touched
 from meters.services.partitions import make_partitions
 
-SLICE_S: Final = 60.0  # then somebody else's turn; the sweep comes back
 TENANTS_AT_ONCE: Final = 1_000
 
 
 @readings_stored.subscribe
+@rung_once
 @shared_task
 def recompute(tenant_id: int) -> None:
     """Intervals and days of what the tenant's readings touched."""
-    until = time.monotonic() + SLICE_S
-    while recompute_touched(tenant_id) and time.monotonic() < until:
-        pass
+    in_turns(recompute, lambda: recompute_touched(tenant_id), tenant_id=tenant_id)
 
 
 @periodic(every=timedelta(seconds=10))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
-from typing import Final
 
 from celery import shared_task
 from django.db import connection
@@ -12,6 +10,7 @@ from django.utils import timezone
 
 from clients.kernel.jobs import periodic
 from clients.kernel.tenancy import acting_for
+from clients.kernel.turns import in_turns, rung_once
 from meters.services.followers import tenants_waiting
 from meters.services.validation.running import (
     FOLLOWER,
@@ -20,15 +19,12 @@ from meters.services.validation.running import (
     validate_silence,
 )
 
-SLICE_S: Final = 60.0  # then somebody else's turn; the sweep comes back
 
-
+@rung_once
 @shared_task
 def validate(tenant_id: int) -> None:
     """Judge what changed for the tenant."""
-    until = time.monotonic() + SLICE_S
-    while follow_changes(tenant_id, now=timezone.now()) and time.monotonic() < until:
-        pass
+    in_turns(validate, lambda: follow_changes(tenant_id, now=timezone.now()), tenant_id=tenant_id)
 
 
 @periodic(every=timedelta(minutes=2))

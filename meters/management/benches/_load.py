@@ -37,6 +37,7 @@ class Connection:
     asked_at: float = 0.0
 
 
+NEW: Final = datetime(2026, 1, 1, tzinfo=UTC)  # when every register stood at 0; 1 Wh a second since
 UNSET: Final = "1970-01-01T00:00:%02dZ"  # what a clock says that was never set
 
 
@@ -45,13 +46,14 @@ def bodies(
 ) -> list[bytes]:
     """Requests of `rows` readings, one reading a second; every so manieth begins in 1970."""
     made = []
+    stood = int((start - NEW).total_seconds())
     for number in range(requests):
         said = []
         for row in range(number * rows, (number + 1) * rows):
             at = (start + timedelta(seconds=row)).strftime("%Y-%m-%dT%H:%M:%SZ")
             if strange_every and row == number * rows and number % strange_every == 0:
                 at = UNSET % (number % 60)
-            said.append(f'{{"measured_at":"{at}","meter":"{serial}",{VALUES % row}}}')
+            said.append(f'{{"measured_at":"{at}","meter":"{serial}",{VALUES % (stood + row)}}}')
         made.append(('{"readings":[' + ",".join(said) + "]}").encode())
     return made
 

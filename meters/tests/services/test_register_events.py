@@ -14,6 +14,7 @@ from clients.models import Tenant
 from meters.errors import BadDecision
 from meters.models import DayTotal, EventKind, Interval, Meter, RegisterEvent
 from meters.selectors.energy import metered_energy
+from meters.services import intervals
 from meters.services.disregarding import disregard_readings, regard_again
 from meters.services.editing import edit_interval, estimate_gap, undo_edit
 from meters.services.installations import change_multiplier, exchange_meter, install_meter
@@ -153,6 +154,29 @@ def test_a_drop_is_corrected_and_the_decision_taken_back(acacia: Tenant) -> None
 
     assert total(acacia, meter) == 20
     assert events(acacia, meter) == [("drop", 5_010, None, 4_000, 0)]
+
+
+def test_registers_to_explain_wait_their_turn_and_a_plain_one_does_not(
+    acacia: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intervals, "SLOW_S", 0.0)  # one of them in a transaction
+    dipped, plain = [new_meter(acacia) for _ in range(3)], new_meter(acacia)
+    for meter in dipped:
+        keep_readings(meter, register_rows(MIDNIGHT, [500, 600, 0, 800]), now=NOW)
+    keep_readings(plain, register_rows(MIDNIGHT, [500, 600, 700]), now=NOW)
+
+    computed = []
+    while intervals.recompute_touched(acacia.pk):
+        with acting_for(acacia.pk):
+            computed.append(set(Interval.objects.values_list("meter_id", flat=True)))
+
+    first, second, third = (meter.pk for meter in dipped)
+    assert computed == [
+        {plain.pk, first},
+        {plain.pk, first, second},
+        {plain.pk, first, second, third},
+    ]
+    assert [total(acacia, meter) for meter in dipped] == [300] * 3
 
 
 def test_a_rollover_needs_digits(acacia: Tenant) -> None:
