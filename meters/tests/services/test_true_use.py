@@ -269,7 +269,7 @@ def batches(draw: st.DrawFn, count: int) -> list[list[int]]:
 
 
 SLOW: Final = settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
