@@ -96,7 +96,11 @@ def restate_days(meter_id: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(7205759403792793600 + %s)", [meter_id])
         zones = [fact.zone for fact in _facts(cursor, [run]).values()]
-        parameters: dict[str, Any] = {**_columns([run]), "tenant": current_tenant_id(), "zones": zones}
+        parameters: dict[str, Any] = {
+            **_columns([run]),
+            "tenant": current_tenant_id(),
+            "zones": zones,
+        }
         cursor.execute(sql.DAYS, parameters)
 
 
