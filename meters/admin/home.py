@@ -58,8 +58,8 @@ def stuck(now: datetime) -> list[WorkItem]:
             "speed",
             _("The use of %(meter)s cannot be computed") % {"meter": name_of(row.meter)},
             _(
-                "Its readings are kept and tried again every hour. Look for an impossible value among "
-                "its settings, readings and edits: %(error)s"
+                "Its readings are kept and tried again every hour. Look for an impossible value "
+                "among its settings, readings and edits: %(error)s"
             )
             % {"error": row.error},
             row.since,

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from clients.kernel.tenancy import current_tenant_id
 from meters.errors import MeteringPointInUse, MeterInUse
 from meters.models import EventKind, Installation, Meter, MeteringPoint
+from meters.services.intervals import restate_days
 from meters.services.register_events import note_event
 from meters.services.touching import A_MOMENT, touch, touch_known
 
@@ -45,7 +46,8 @@ def install_meter(
             )
             _compute_again(installation)
             if _is_in_another_zone(installation):
-                touch_known(meter.pk, LONG_AGO, None)
+                restate_days(meter.pk)
+                touch_known(meter.pk, LONG_AGO, None)  # gaps are filled like days of the zone
             return installation
     except IntegrityError as error:
         if "one_meter_at_a_time" in str(error):
@@ -64,15 +66,12 @@ def remove_meter(
 
     `end_register` counts as a reading: what was used since the last one is not lost.
     """
-    ended = installation.ends_at
     installation.ends_at = at
     installation.end_register = end_register
     installation.full_clean(validate_unique=False, validate_constraints=True)
     with transaction.atomic():
         installation.save(update_fields=["ends_at", "end_register"])
         _compute_again(installation)
-        if installation.multiplier != 1:  # what followed was counted with it
-            touch_known(installation.meter_id, at, ended)
 
 
 def exchange_meter(
@@ -157,12 +156,12 @@ def _serving(metering_point: MeteringPoint, at: datetime) -> Installation | None
 
 
 def _compute_again(installation: Installation) -> None:
-    """Both ends; and all that was measured in between when a unit stands for something else."""
+    """Both ends; and all that was measured since when a unit stands, or stood, for another."""
     meter_id, ends_at = installation.meter_id, installation.ends_at
     edges = [edge for edge in (installation.starts_at, ends_at) if edge is not None]
     touch((meter_id, edge, edge + A_MOMENT) for edge in edges)
     if installation.multiplier != 1:
-        touch_known(meter_id, installation.starts_at, ends_at)
+        touch_known(meter_id, installation.starts_at, None)
 
 
 def _is_in_another_zone(installation: Installation) -> bool:

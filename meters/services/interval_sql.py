@@ -135,7 +135,8 @@ HELD_POINT_BEFORE: Final = f"""
     WHERE {_COUNTS} AND r.measured_at <= %(at)s::timestamptz
       AND NOT EXISTS (
           SELECT FROM meters_registerevent e WHERE e.tenant_id = %(tenant)s
-          AND e.meter_id = r.meter_id AND e.register = %(register)s AND e.kind IN ('dip', 'spike')
+          AND e.meter_id = r.meter_id AND e.register = %(register)s
+          AND (e.kind IN ('dip', 'spike') OR e.state <> 'detected')
           AND e.starts_at < r.measured_at AND e.ends_at > r.measured_at)
     ORDER BY r.measured_at DESC LIMIT 1
 """

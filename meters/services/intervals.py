@@ -17,6 +17,7 @@ gives the same rows. What a person typed or decided stands.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,10 +27,11 @@ from functools import partial
 from typing import Any, Final
 
 from django.db import connection
+from django.db.models import Max, Min
 
 from clients.kernel.tenancy import acting_for, current_tenant_id
 from meters.events import intervals_changed
-from meters.models import Meter
+from meters.models import Interval, Meter
 from meters.services import interval_sql as sql
 from meters.services.corrected import Corrected, correct, interval_rows
 from meters.services.editing import apply_edits
@@ -46,6 +48,7 @@ METERS_AT_ONCE: Final = 500
 QUARTERS_AT_ONCE: Final = 6_000
 SEGMENTS_AT_ONCE: Final = 20_000
 SAME_STRETCH: Final = timedelta(days=4)
+A_DAY: Final = timedelta(days=1)
 SLOW_S: Final = 1.0  # of one transaction for registers that must be explained; the rest comes next
 QUARTERS_OF_A_METER: Final = 672  # a week: one meter's long past must not keep others waiting
 
@@ -84,6 +87,20 @@ def recompute_all_touched(tenant_id: int) -> int:
     while taken := recompute_touched(tenant_id):
         total += taken
     return total
+
+
+def restate_days(meter_id: int) -> None:
+    """Sum the meter's days anew in the zones of its places, in the caller's transaction.
+    Intervals stay as they are."""
+    known = Interval.objects.filter(meter_id=meter_id).aggregate(
+        first=Min("starts_at"), last=Max("starts_at")
+    )
+    if known["first"] is None:
+        return
+    run = Run(meter_id, known["first"] - A_DAY, known["last"] + A_DAY)  # days of another zone too
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(7205759403792793600 + %s)", [meter_id])
+        cursor.execute(sql.DAYS, _days(_facts(cursor, [run]), [run]))
 
 
 def _take(tenant_id: int) -> list[Run]:
@@ -250,10 +267,12 @@ def _put_back(runs: Sequence[Run], later: Sequence[Run]) -> list[Run]:
 
 def _corrected(facts: Mapping[int, Facts], run: Run, floor: datetime | None) -> Corrected:
     """The run computed from corrected registers, without what is settled for good."""
-    stretch = correct(facts[run.meter_id], run.starts_at.timestamp(), run.ends_at.timestamp())
-    if floor is None or stretch.starts >= floor.timestamp():
-        return stretch
-    return replace(stretch, starts=floor.timestamp())
+    return correct(
+        facts[run.meter_id],
+        run.starts_at.timestamp(),
+        run.ends_at.timestamp(),
+        settled_before=-math.inf if floor is None else floor.timestamp(),
+    )
 
 
 def _write(cursor: Any, made: Sequence[Corrected]) -> None:
