@@ -22,6 +22,7 @@ from meters.admin.clocks import clock_words
 from meters.admin.edit import edited
 from meters.admin.meter import SITUATIONS
 from meters.admin.register_event import events_of
+from meters.admin.set_apart import said_of
 from meters.models import (
     Conflict,
     Edit,
@@ -117,7 +118,10 @@ def quality(request: HttpRequest, meter: Meter) -> dict[str, Any]:
             {"row": row, "amount": edited(row)} for row in Edit.objects.filter(meter=meter)[:SHOWN]
         ],
         "clock": clock_words(meter, timezone.now()),
-        "conflicts": conflicts.order_by("-measured_at")[:SHOWN],
+        "conflicts": [
+            {"row": row, "said": said_of(row.reading)}
+            for row in conflicts.order_by("-measured_at")[:SHOWN]
+        ],
         "quarantined": quarantined.order_by("-received_at")[:SHOWN],
         "estimated": estimated.order_by("-starts_at")[:SHOWN],
     }

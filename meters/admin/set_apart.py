@@ -120,10 +120,15 @@ class SetApartAdmin(TenantAdmin):
 
     @display(description=gettext_lazy("What was said"))
     def said(self, row: Any) -> str:
-        lines = [(name, amount(name, row.reading[name])) for name in NAMES if name in row.reading]
-        if "extra" in row.reading:
-            lines.append(("extra", json.dumps(row.reading["extra"], ensure_ascii=False)))
-        return format_html_join(" · ", "<span>{} <b>{}</b></span>", lines)
+        return said_of(row.reading)
+
+
+def said_of(reading: dict[str, Any]) -> str:
+    """The values of a reading that was set apart, in a line."""
+    lines = [(name, amount(name, reading[name])) for name in NAMES if name in reading]
+    if "extra" in reading:
+        lines.append(("extra", json.dumps(reading["extra"], ensure_ascii=False)))
+    return format_html_join(" · ", "<span>{} <b>{}</b></span>", lines)
 
 
 def amount(name: str, value: Any) -> str:
