@@ -41,8 +41,12 @@ SENTENCES: Final = {
     "bad_reply": gettext_lazy("The answer cannot be understood."),
     "other_answer": gettext_lazy("The device answered something else than was asked."),
     "not_modbus": gettext_lazy("What answers there does not speak Modbus TCP; try RTU over TCP."),
-    "illegal_function": gettext_lazy("The device refuses this kind of question."),
-    "illegal_address": gettext_lazy("The device has no such registers."),
+    "illegal_function": gettext_lazy(
+        "The device refuses this kind of question: the profile is probably another model's."
+    ),
+    "illegal_address": gettext_lazy(
+        "The device has no such registers: the profile is probably another model's."
+    ),
     "illegal_value": gettext_lazy("The device refuses so many registers at once."),
     "device_failure": gettext_lazy("The device reports a failure of its own."),
     "device_busy": gettext_lazy("The device is busy."),
@@ -70,6 +74,8 @@ RULES: Final = {
     "not_v_i_pf": gettext_lazy("it is not volts times amperes times power factor"),
     "not_the_sum": gettext_lazy("it is not the sum of the phases"),
     "no_such_registers": gettext_lazy("the device has no such registers"),
+    "refused_function": gettext_lazy("the device refuses the way in which this profile asks"),
+    "refused_length": gettext_lazy("the device refuses so many registers at once"),
     "all_zero": gettext_lazy("every register is zero"),
     "silent": gettext_lazy("the device says nothing"),
 }
