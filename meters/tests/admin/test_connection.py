@@ -141,12 +141,11 @@ def test_a_device_that_refuses_the_profiles_function_is_asked_by_the_others(
     with gateway(SimulatedMeter(unit=1, model="eastron-sdm630")) as bus:
         with acting_for(acacia.pk):
             browser = sign_in(acacia)
-            row = make_connection(
-                tenant=acacia, port=bus.port, unit_id=1, profile="chint-dtsu666"
-            )
+            row = make_connection(tenant=acacia, port=bus.port, unit_id=1, profile="chint-dtsu666")
         link = reverse("admin:meters_connection_test", args=[row.public_id])
         window = browser.post(link, SAID, headers=HTMX).content.decode()
 
     assert "the device refuses the way in which this profile asks" in window
     assert "This would fit" in window
-    assert f"{reverse('admin:meters_connection_adopt', args=[row.public_id])}?profile=eastron-sdm630" in window
+    adopt = reverse("admin:meters_connection_adopt", args=[row.public_id])
+    assert f"{adopt}?profile=eastron-sdm630" in window
