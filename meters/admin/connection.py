@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -32,6 +30,7 @@ from clients.kernel.listing import Card, state_cards
 from clients.kernel.panels import panel
 from clients.kernel.verbs import verb
 from clients.kernel.work import Verb, WorkItem, work
+from meters.admin.next_steps import asked_row, ways_in
 from meters.drivers.checks import LAST_CHANNEL
 from meters.drivers.profiles import EXTRA
 from meters.models import Connection, ConnectionDriver, ConnectionState, Meter, MqttBroker
@@ -182,9 +181,7 @@ class ConnectionAdmin(TenantAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> Any:
         """From a meter's page, its connection."""
         initial: Any = super().get_changeform_initial_data(request)
-        asked = initial.pop("meter", None)
-        with suppress(ValidationError):
-            initial["meter"] = Meter.objects.filter(public_id=asked).first()
+        initial["meter"] = asked_row(Meter.objects.all(), initial.pop("meter", None))
         return initial
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
@@ -353,8 +350,7 @@ def connections_of(request: HttpRequest, meter: Meter) -> dict[str, Any]:
         }
         for row in Connection.objects.filter(meter=meter).select_related("meter")
     ]
-    add = reverse("admin:meters_connection_add")
-    return {"rows": rows, "add": f"{add}?meter={meter.public_id}"}
+    return {"rows": rows, **ways_in(meter)}
 
 
 @work("meters.change_connection")
