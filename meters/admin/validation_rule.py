@@ -20,7 +20,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from clients.kernel import when
+from clients.kernel import show, when
 from clients.kernel.admin import TenantAdmin, office_page
 from clients.kernel.chips import chip
 from clients.kernel.errors import DomainError
@@ -55,7 +55,7 @@ class RuleForm(forms.Form):
                 max_value=parameter.highest,
                 localize=True,
                 widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
-                help_text=_("Usually %(value)s.") % {"value": f"{parameter.default:g}"},
+                help_text=_("Usually %(value)s.") % {"value": show.any_number(parameter.default)},
             )
 
     @property

@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from clients.kernel import show
 from clients.kernel.errors import Permanent, Retryable
 from clients.kernel.tenancy import acting_for, current_tenant_id
 from meters.drivers import DRIVERS
@@ -28,6 +29,7 @@ from meters.drivers.tuya_map import point_maps
 from meters.errors import BusBusy, NotPolled
 from meters.models import Connection, ConnectionState, Meter
 from meters.models.connection_words import COMPLAINTS
+from meters.models.quantity_words import label
 from meters.services.claims import Claimed, abandon, claim_one, release
 from meters.services.outcomes import code_of
 
@@ -92,9 +94,9 @@ def sentence_of(code: str, facts: dict[str, Any]) -> str:
 
 
 def doubt_of(quantity: str, rule: Any, value: float | None) -> str:
-    """`voltage_l1_v = 1.2e+15: it lies outside what is possible.`"""
-    said = "" if value is None else f" = {value:.6g}"
-    return f"{quantity.removeprefix(EXTRA)}{said}: {rule}."
+    """`Voltage L1 = 1.2e+15: it lies outside what is possible.`"""
+    said = "" if value is None else f" = {show.any_number(value)}"
+    return f"{label(quantity.removeprefix(EXTRA))}{said}: {rule}."
 
 
 def doubts_in_words(doubts: Sequence[Doubt]) -> list[str]:

@@ -115,7 +115,7 @@ def test_the_list_says_why_a_device_does_not_answer(acacia: Tenant) -> None:
     )
 
     said = page.content.decode()
-    assert "voltage_l1_v = 1.5e+15: it lies outside what is possible." in said
+    assert "Voltage L1 = 1.5e+15: it lies outside what is possible." in said
     assert "Wrong profile" in said
     (item,) = unreached(timezone.now())
     assert item.severity == "warning"
