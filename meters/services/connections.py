@@ -110,11 +110,20 @@ def profile_choices() -> list[tuple[str, str]]:
     return [*known, (GENERIC, str(_("Other: registers typed by hand")))]
 
 
+# Titles of the maps that come with the program; the files name them in English.
+MAP_TITLES: Final[dict[str, Any]] = {
+    "din_meter": gettext_lazy("Meter on a DIN rail (category zndb, dlq)"),
+    "din_meter_101": gettext_lazy("Meter on a DIN rail that says its totals from 101 on"),
+    "plug": gettext_lazy("Plug with metering (category cz)"),
+}
+
+
 def map_choices() -> list[tuple[str, str]]:
     """What Tuya's data points may mean; those that no document names say so."""
     guessed = _("%(title)s (not verified)")
+    titles = {name: MAP_TITLES.get(name, each.title) for name, each in point_maps().items()}
     return [
-        (name, f"Tuya · {each.title if each.verified else guessed % {'title': each.title}}")
+        (name, f"Tuya · {titles[name] if each.verified else guessed % {'title': titles[name]}}")
         for name, each in point_maps().items()
     ]
 
