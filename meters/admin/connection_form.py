@@ -92,7 +92,7 @@ class ConnectionForm(TenantForm):
         help_text=gettext_lazy("Which registers the device has, and what they mean."),
     )
     broker = forms.ChoiceField(
-        label=gettext_lazy("MQTT broker"),
+        label=gettext_lazy("Broker"),
         required=False,
         widget=UnfoldAdminSelectWidget,
         help_text=gettext_lazy("Where the device publishes. Empty: your oldest one."),
