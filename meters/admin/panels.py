@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import (gettext_lazy)
+from django.utils.translation import gettext_lazy
 from unfold.dataclasses import SearchResult
 
 from clients.kernel import show, when
