@@ -22,6 +22,7 @@ from meters.selectors.columns import REGARDED, SUMS, UNITS
 PERCENTILES: Final = (5, 25, 50, 75, 95, 99)
 FEWEST: Final = 2  # values that have a deviation
 BINS: Final = 20
+MOST_PAIRS: Final = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,27 @@ def regression(
     return Regression(slope, intercept, r2 if spread else None, n, dropped, step_s)
 
 
+def pairs(
+    meter: Meter,
+    x: str,
+    y: str,
+    period: Period,
+    *,
+    step_s: int = 900,
+    other: Meter | None = None,
+) -> list[tuple[float, float]]:
+    """The points of `regression` for a chart: at most `MOST_PAIRS`, taken evenly over the time."""
+    rows = _all(
+        _PAIRS.format(x=_stepped(x, "meter"), y=_stepped(y, "other")),
+        meter,
+        period,
+        other=(other or meter).pk,
+        step=step_s,
+        most=MOST_PAIRS,
+    )
+    return [(xv, yv) for xv, yv in rows]
+
+
 def _values(quantity: str, which: str = "meter") -> str:
     """Each value `v` with its instant `t`."""
     where = f"tenant_id = %(tenant)s AND meter_id = %({which})s"
@@ -217,7 +239,21 @@ _REGRESSION: Final = """
 """
 
 
+_PAIRS: Final = """
+    WITH x AS ({x}), y AS ({y}), pair AS (
+        SELECT x.v AS xv, y.v AS yv, row_number() OVER (ORDER BY n) - 1 AS place, count(*) OVER () AS whole
+        FROM x JOIN y USING (n) WHERE x.v IS NOT NULL AND y.v IS NOT NULL
+    )
+    SELECT xv, yv FROM pair WHERE place %% greatest(1, (whole + %(most)s - 1) / %(most)s) = 0 ORDER BY place
+"""
+
+
 def _first(sql: str, meter: Meter, period: Period, **more: Any) -> Sequence[Any]:
+    rows = _all(sql, meter, period, **more)
+    return rows[0] if rows else ()
+
+
+def _all(sql: str, meter: Meter, period: Period, **more: Any) -> list[Sequence[Any]]:
     with connection.cursor() as cursor:
         cursor.execute(
             sql,
@@ -231,5 +267,5 @@ def _first(sql: str, meter: Meter, period: Period, **more: Any) -> Sequence[Any]
                 **more,
             },
         )
-        row: Sequence[Any] = cursor.fetchone() or ()
-        return row
+        rows: list[Sequence[Any]] = cursor.fetchall()
+        return rows

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from django.db import connection
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from clients.kernel.periods import day_start
 from clients.kernel.tenancy import current_tenant_id
@@ -222,8 +223,10 @@ def voltage_quality(
 
 def _notes(samples: int, *, has_estimate: bool) -> list[str]:
     notes = [
-        _(
-            "Each reading is the root mean square of %(n)d samples in ten minutes; the meter is not a class A instrument."
+        ngettext(
+            "Each reading is the root mean square of %(n)d sample in ten minutes; the meter is not a class A instrument.",
+            "Each reading is the root mean square of %(n)d samples in ten minutes; the meter is not a class A instrument.",
+            samples,
         )
         % {"n": samples},
         _(

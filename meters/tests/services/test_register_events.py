@@ -11,7 +11,7 @@ import pytest
 from clients.kernel.periods import Period
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
-from meters.errors import BadDecision
+from meters.errors import BadDecision, NotServingYet
 from meters.models import DayTotal, Estimate, EventKind, Interval, Meter, RegisterEvent
 from meters.selectors.energy import metered_energy
 from meters.services import intervals
@@ -187,6 +187,15 @@ def test_a_rollover_needs_digits(acacia: Tenant) -> None:
         correct_event(RegisterEvent.objects.get(), "rollover", author="Ana", now=NOW)
 
     assert events(acacia, meter)[0][0] == "drop"
+
+
+def test_nobody_is_taken_down_before_being_put_up(acacia: Tenant) -> None:
+    with acting_for(acacia.pk):
+        installation = new_meter(acacia).installations.get()
+        with pytest.raises(NotServingYet):
+            remove_meter(installation, at=installation.starts_at)
+        installation.refresh_from_db()
+        assert installation.ends_at is None
 
 
 def test_registers_at_the_exchange_count_as_readings(acacia: Tenant) -> None:
