@@ -17,7 +17,12 @@ from meters.selectors.energy import metered_energy
 from meters.services import intervals
 from meters.services.disregarding import disregard_readings, regard_again
 from meters.services.editing import edit_interval, estimate_gap, undo_edit
-from meters.services.installations import change_multiplier, exchange_meter, install_meter
+from meters.services.installations import (
+    change_multiplier,
+    exchange_meter,
+    install_meter,
+    remove_meter,
+)
 from meters.services.intervals import recompute_all_touched
 from meters.services.register_events import confirm_event, correct_event, reopen_event
 from meters.testing import keep_readings, make_meter, make_metering_point, make_site, register_rows
