@@ -193,6 +193,12 @@ def test_undeclared_parameters_are_refused(acacia: Tenant, query: str, code: str
     assert (answer.status_code, answer.json()["code"]) == (400, code)
 
 
+def test_a_filter_that_is_no_choice_names_the_choices(acacia: Tenant) -> None:
+    said = sign_in(acacia).get(f"{URL}?status=nobody").json()["fields"]["status"][0]["detail"]
+    assert "nobody" in said
+    assert "active, paused, closed" in said
+
+
 def test_filters_find_by_name_document_and_status(acacia: Tenant) -> None:
     make_client(tenant=acacia, name="Amina Souza", document="52998224725")
     make_client(tenant=acacia, name="Bruno", status="paused")

@@ -39,6 +39,7 @@ from meters.admin.next_steps import asked_row, ways_in
 from meters.drivers.profiles import EXTRA
 from meters.models import Connection, ConnectionDriver, ConnectionState, Meter
 from meters.models.quantities import QUANTITIES
+from meters.models.quantity_words import label
 from meters.selectors.places import name_of, with_serving
 from meters.services.connections import (
     Tested,
@@ -233,7 +234,7 @@ class ConnectionAdmin(TenantAdmin):
 
 def values_of(said: Any) -> list[tuple[str, str]]:
     """Names and values with their units, as people write them."""
-    return [(name.removeprefix(EXTRA), written(name, value)) for name, value in said]
+    return [(label(name.removeprefix(EXTRA)), written(name, value)) for name, value in said]
 
 
 def written(name: str, value: float) -> str:

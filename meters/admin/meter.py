@@ -41,6 +41,7 @@ from meters.admin.meter_verbs import MeterVerbs
 from meters.admin.new_meter import PLACED, NewMeterForm
 from meters.admin.next_steps import asked_row, ways_in
 from meters.admin.places import client_cell
+from meters.admin.study import study_page
 from meters.models import Meter, MeterKind
 from meters.selectors import presence, series
 from meters.selectors.places import client_of, name_of, with_serving, zone_of
@@ -221,6 +222,7 @@ class MeterAdmin(MeterVerbs, DetailAdmin):
             "load.csv": (self.load_csv_view, "meters_meter_load_csv"),
             "zoom.json": (self.zoom_view, "meters_meter_zoom"),
             "now.json": (self.now_view, "meters_meter_now"),
+            "study/": (self.study_view, "meters_meter_study"),
         }
         wrap = self.admin_site.admin_view
         found = [
@@ -234,6 +236,9 @@ class MeterAdmin(MeterVerbs, DetailAdmin):
 
     def now_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         return live_value(self.row(request, str(object_id)))
+
+    def study_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        return study_page(request, self.row(request, str(object_id)))
 
     def load_csv_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         return load_csv(self.row(request, str(object_id)))

@@ -40,6 +40,12 @@ WORDS: Final[dict[str, tuple[Any, Any]]] = {
     "pressure_bar": (_("pressure"), _("the pressure")),
     "temperature_c": (_("temperature"), _("the temperature")),
 }
+# What is made of registers: the amount of each quarter-hour.
+SUM_WORDS: Final[dict[str, tuple[Any, str]]] = {
+    "energy_import": (_("energy consumed in 15 minutes"), "Wh"),
+    "energy_export": (_("energy injected in 15 minutes"), "Wh"),
+    "volume": (_("volume in 15 minutes"), "L"),
+}
 UNITS: Final = {
     quantity.name: "" if quantity.unit == "1" else quantity.unit for quantity in QUANTITIES
 }
@@ -54,9 +60,16 @@ def titled(label: Any, unit: str) -> str:
 
 def label(name: str) -> str:
     """`Voltage L1`, beside a value that has its unit; what is unknown as it is."""
+    if name in SUM_WORDS:
+        return titled(SUM_WORDS[name][0], "")
     return titled(WORDS[name][0], "") if name in WORDS else name
 
 
 def heading(name: str) -> str:
     """The quantity as the head of a column or the choice of a form; what is unknown as it is."""
-    return titled(WORDS[name][0], UNITS[name]) if name in WORDS else name
+    return titled(label(name), unit_of(name))
+
+
+def unit_of(name: str) -> str:
+    """`W`; "" for what has none."""
+    return SUM_WORDS[name][1] if name in SUM_WORDS else UNITS.get(name, "")

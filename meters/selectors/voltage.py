@@ -25,6 +25,7 @@ from clients.kernel.periods import day_start
 from clients.kernel.tenancy import current_tenant_id
 from meters.errors import NotEnoughData
 from meters.models import MeteringPoint
+from meters.models.quantities import shortest
 
 DATA: Final = Path(__file__).parent.parent / "data"
 PHASES: Final = ("l1", "l2", "l3")
@@ -279,8 +280,8 @@ def _count(taken: Sequence[_Window], place: int, limits: Bands) -> PhaseCount | 
         critical,
         share_of(precarious),
         share_of(critical),
-        min(known),
-        max(known),
+        shortest(min(known)),
+        shortest(max(known)),
     )
 
 
