@@ -284,9 +284,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "GET_LIB_DOC_EXCLUDES": "clients.kernel.api_document.undocumented",
     "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "meters.api.document.document_ingest",
+        "clients.kernel.api_schema.plain_shapes",
+        "meters.api.document.document_machines",
         "clients.kernel.api_schema.document_errors",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",

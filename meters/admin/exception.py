@@ -404,11 +404,12 @@ def suspect_readings(now: datetime) -> list[WorkItem]:
         "%(n)d suspect readings wait for a decision",
         found.count,
     ) % {"n": found.count}
-    detail = ngettext(
-        "On %(n)d meter; %(serious)d of them serious.",
-        "On %(n)d meters; %(serious)d of them serious.",
-        found.meters,
-    ) % {"n": found.meters, "serious": found.serious}
+    detail = ngettext("On %(n)d meter.", "On %(n)d meters.", found.meters) % {"n": found.meters}
+    if found.serious:
+        serious = ngettext(
+            "%(n)d of them is serious.", "%(n)d of them are serious.", found.serious
+        ) % {"n": found.serious}
+        detail = f"{detail} {serious}"
     link = reverse("admin:meters_meterexception_changelist")
     severity = "warning" if found.serious else "info"
     return [

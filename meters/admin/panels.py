@@ -16,11 +16,13 @@ from unfold.dataclasses import SearchResult
 from clients.kernel import show, when
 from clients.kernel.panels import card, panel
 from clients.kernel.periods import month_of
+from clients.kernel.permissions import may
 from clients.kernel.search import MOST, found_by
 from clients.models import Client
 from meters.admin.clocks import clock_words
 from meters.admin.edit import edited
 from meters.admin.meter import SITUATIONS
+from meters.admin.next_steps import link_to, sites_of
 from meters.admin.register_event import events_of
 from meters.admin.set_apart import said_in
 from meters.models import (
@@ -81,7 +83,8 @@ def listed(client: Client) -> list[dict[str, Any]]:
     count=lambda client: meters_of(client).count(),
 )
 def client_meters(request: HttpRequest, client: Client) -> dict[str, Any]:
-    return {"rows": listed(client)}
+    new_site = link_to("meters_site_add", client=client) if may("meters.add_site") else ""
+    return {"rows": listed(client), "sites": sites_of(client), "new_site": new_site}
 
 
 @card(

@@ -16,6 +16,7 @@ from clients.kernel.periods import Period
 from clients.kernel.tenancy import current_tenant_id
 from meters.errors import LimitsRequired, NotEnoughData
 from meters.models import Meter
+from meters.models.quantities import INSTANTS, shortest
 from meters.selectors.columns import REGARDED, SUMS, UNITS
 
 PERCENTILES: Final = (5, 25, 50, 75, 95, 99)
@@ -87,21 +88,23 @@ def summary(meter: Meter, quantity: str, period: Period) -> Summary:
     count, mean, std, low, low_at, high, high_at, weighted, *rest = row
     if not count:
         raise NotEnoughData(_("Nothing was measured in this period."))
-    percentiles = {f"p{p}": value for p, value in zip(PERCENTILES, rest[0], strict=True)}
+    said = shortest if quantity in INSTANTS else float
+    percentiles = {f"p{p}": said(value) for p, value in zip(PERCENTILES, rest[0], strict=True)}
     counts = dict(zip(rest[1] or [], rest[2] or [], strict=True))
+    low, high = said(low), said(high)
     return Summary(
         quantity,
         UNITS[quantity],
         count,
-        mean,
-        weighted if quantity not in SUMS else None,
-        std or 0.0,
+        said(mean),
+        said(weighted) if quantity not in SUMS and weighted is not None else None,
+        said(std or 0.0),
         low,
         low_at,
         high,
         high_at,
         percentiles,
-        _bins(low, high, counts),
+        [Bin(said(each.low), said(each.high), each.count) for each in _bins(low, high, counts)],
     )
 
 
@@ -138,8 +141,9 @@ def capability(
     sides = [(usl - mean) / (3 * std)] if usl is not None else []
     sides += [(mean - lsl) / (3 * std)] if lsl is not None else []
     cp = (usl - lsl) / (6 * std) if lsl is not None and usl is not None else None
+    said = shortest if quantity in INSTANTS else float
     return Capability(
-        quantity, UNITS[quantity], lsl, usl, count, mean, std, cp, min(sides), outside
+        quantity, UNITS[quantity], lsl, usl, count, said(mean), said(std), cp, min(sides), outside
     )
 
 

@@ -137,6 +137,22 @@ def test_late_data_rings_with_its_own_time_and_says_how_late(acacia: Tenant) -> 
         assert event.late_by == NOW - (START + 10 * MINUTE)
 
 
+def test_what_is_fresh_is_judged_before_history(acacia: Tenant) -> None:
+    late, fresh = new_meter(acacia), new_meter(acacia)
+    new_rule(acacia)
+    keep_readings(late, [{"measured_at": START, "voltage_l1_v": 180}], now=NOW)
+    recompute_all_touched(acacia.pk)
+    keep_readings(fresh, [{"measured_at": NOW - MINUTE, "voltage_l1_v": 180}], now=NOW)
+    recompute_all_touched(acacia.pk)
+
+    rung = []
+    while follow(acacia.pk, now=NOW):
+        with acting_for(acacia.pk):
+            rung.append(set(AlarmEvent.objects.values_list("meter_id", flat=True)))
+
+    assert rung == [{fresh.pk}, {late.pk, fresh.pk}]
+
+
 def test_late_data_inside_a_known_alarm_does_not_ring_again(acacia: Tenant) -> None:
     meter = new_meter(acacia)
     new_rule(acacia)
@@ -263,6 +279,16 @@ def test_derived_values_are_watched(acacia: Tenant) -> None:
     with acting_for(acacia.pk):
         rang = {event.rule_id: event.value for event in AlarmEvent.objects.all()}
         assert rang == {total.pk: 51, skew.pk: pytest.approx(100 * 10 / 220)}
+
+
+def test_a_reading_of_exactly_the_limit_is_at_the_limit(acacia: Tenant) -> None:
+    meter = new_meter(acacia)
+    new_rule(acacia, metric="voltage_l1_v", operator=">=", threshold=235.2)
+
+    say(meter, {0: 235.2}, metric="voltage_l1_v")
+
+    with acting_for(acacia.pk):
+        assert [event.value for event in AlarmEvent.objects.all()] == [235.2]
 
 
 def test_energy_of_a_quarter_hour_is_judged_when_it_is_complete(acacia: Tenant) -> None:
