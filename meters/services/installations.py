@@ -10,8 +10,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from clients.kernel import when
 from clients.kernel.tenancy import current_tenant_id
-from meters.errors import MeteringPointInUse, MeterInUse
+from meters.errors import MeteringPointInUse, MeterInUse, NotServingYet
 from meters.models import EventKind, Installation, Meter, MeteringPoint
 from meters.services.intervals import restate_days
 from meters.services.register_events import note_event
@@ -62,10 +63,16 @@ def install_meter(
 def remove_meter(
     installation: Installation, *, at: datetime, end_register: int | None = None
 ) -> None:
-    """End the installation. Readings from `at` on no longer count for the point.
+    """End the installation. Readings from `at` on no longer count for the point. Raises
+    NotServingYet.
 
     `end_register` counts as a reading: what was used since the last one is not lost.
     """
+    if at <= installation.starts_at:
+        raise NotServingYet(
+            _("The meter serves this place since %(since)s; choose a later time.")
+            % {"since": when.moment(installation.starts_at)}
+        )
     installation.ends_at = at
     installation.end_register = end_register
     installation.full_clean(validate_unique=False, validate_constraints=True)
