@@ -41,6 +41,7 @@ RULES: Final = {
     "naive": gettext_lazy("the same hour a week before"),
 }
 W_PER_WH_OF_A_QUARTER: Final = 4
+FINE: Final = 1_000  # below it, Wh and litres
 
 
 def newest_of(meter: Meter, now: datetime) -> datetime:
@@ -164,7 +165,7 @@ def _demand(found: Demand, zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _forecast(found: Forecast) -> dict[str, Any]:
-    write = _amounts(found.unit)
+    write = fine_amounts(found.unit)
     test = found.back_test
     return {
         "rule": RULES[found.rule],
@@ -190,10 +191,18 @@ def _strange(found: Baseline) -> dict[str, Any]:
     }
 
 
-def _amounts(unit: str) -> Callable[[Any], str]:
-    if unit == "L":
-        return lambda value: "—" if value is None else show.volume(value)
-    return lambda value: "—" if value is None else show.energy(value)
+def fine_amounts(unit: str) -> Callable[[Any], str]:
+    """Amounts of small meters too: `35 Wh` where `0,0 kWh` would say nothing."""
+    write, base = (show.volume, "L") if unit == "L" else (show.energy, "Wh")
+
+    def written(value: Any) -> str:
+        if value is None:
+            return "—"
+        if abs(value) >= FINE or not value:
+            return write(value)
+        return show.measure(value, base, 0 if abs(value) >= 10 else 1)  # noqa: PLR2004
+
+    return written
 
 
 def load_csv(meter: Meter) -> HttpResponse:

@@ -72,6 +72,10 @@ class MqttBrokerAdmin(TenantAdmin):
         "Devices publish on a broker of yours; type its address, then connect each meter by topic."
     )
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What does not exist yet has no state."""
+        return self.fieldsets if obj else self.fieldsets[:1]
+
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         row = self.get_object(request, str(object_id))
         hidden = "pause" if row is None or not row.is_active else "resume"

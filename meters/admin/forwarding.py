@@ -93,6 +93,10 @@ class ForwarderAdmin(TenantAdmin):
         waiting = Count("batches", filter=Q(batches__due_at__isnull=False))
         return rows.annotate(waiting=waiting)
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """What does not exist yet has no state."""
+        return self.fields if obj else ("name", "url", "device_key")
+
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         found = self.get_object(request, str(object_id))
         hidden = "resume" if found is None or found.is_active else "pause"

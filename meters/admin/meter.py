@@ -198,6 +198,7 @@ class MeterAdmin(MeterVerbs, DetailAdmin):
             "zone_name": zone_name(request, zone, view.period(zone).start),
             "now_url": reverse("admin:meters_meter_now", args=[subject.public_id]),
             "view": view,
+            "is_newest": view.after > timezone.localdate(timezone=zone),
             "views": [(name, text, name == view.name) for name, text in VIEW_NAMES.items()],
             "drawing": drawing,
             "chart": {

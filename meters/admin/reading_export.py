@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from unfold.decorators import display
 from unfold.widgets import (
     UnfoldAdminDateWidget,
@@ -99,6 +99,7 @@ class ReadingExportAdmin(DetailAdmin):
     overview_slug = "exportacao"
     overview_title = gettext_lazy("Export")
     has_form = False
+    save_words = pgettext_lazy("exports, a verb", "Export")
     has_timeline = False
     settings_icon = "download"
     settings_text = gettext_lazy("Readings, quarter-hours or days as CSV and Excel files")

@@ -26,6 +26,7 @@ TESTED_DAYS: Final = 28
 FEWEST_TESTED: Final = 14
 FEWEST_HOURS: Final = 20  # of a day, to compare it
 LONGEST: Final = 7
+WINS: Final = 0.99  # of the naive error: less is no difference that anybody sees
 Past = Mapping[date, Day]
 Rule = Callable[[Past, date, int], float | None]
 
@@ -94,7 +95,7 @@ def forecast(meter: Meter, *, now: datetime, days: int = LONGEST) -> Forecast:
             % {"n": len(common)}
         )
     mae = {name: fmean(abs(errors[name][day]) for day in common) for name in RULES}
-    chosen = "profile" if mae["profile"] < mae["naive"] else "naive"
+    chosen = winner(mae["profile"], mae["naive"])
     low, high = _band([errors[chosen][day] for day in common])
     inside = fmean(low <= errors[chosen][day] <= high for day in common)
     skill = 1 - mae[chosen] / mae["naive"] if mae["naive"] else 0.0
@@ -109,6 +110,11 @@ def forecast(meter: Meter, *, now: datetime, days: int = LONGEST) -> Forecast:
         coming,
         BackTest(len(common), mae[chosen], mae["naive"], skill, inside),
     )
+
+
+def winner(profile_mae: float, naive_mae: float) -> str:
+    """The profile, where it is better by what anybody can see."""
+    return "profile" if profile_mae < WINS * naive_mae else "naive"
 
 
 def _errors(past: Past, days: Sequence[date], rule: Rule) -> dict[date, float]:

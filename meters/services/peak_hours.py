@@ -62,6 +62,19 @@ def known_distributors() -> list[str]:
     return sorted({row.distributor for row in known_hours()})
 
 
+def offered_distributors() -> list[str]:
+    """Names to choose from: those whose hours the tenant has, and those that are known here."""
+    own = PeakHours.objects.values_list("distributor", flat=True).distinct()
+    return sorted({*own, *known_distributors()})
+
+
+def lacks_peak_hours(distributor: str) -> bool:
+    """Whether a distributor is named of which the tenant has no hours."""
+    return (
+        bool(distributor) and not PeakHours.objects.filter(distributor__iexact=distributor).exists()
+    )
+
+
 @transaction.atomic
 def copy_peak_hours(distributor: str, *, starts_on: date) -> list[PeakHours]:
     """The hours of a distributor as rows of the tenant, to be confirmed. Safe to call twice."""

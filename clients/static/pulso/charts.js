@@ -76,6 +76,29 @@ function seriesOf(s) {
   };
 }
 
+// Lines of the scale at round numbers, the last one above all data.
+function roundStep(span, lines) {
+  const rough = span / lines, size = 10 ** Math.floor(Math.log10(rough));
+  return [1, 2, 2.5, 5, 10].map((n) => n * size).find((step) => step >= rough * (1 - 1e-9));
+}
+
+function roundScale(height) {
+  const lines = Math.max(2, Math.floor((height - 44) / (height < 200 ? 34 : 48)));
+  return {
+    range: (u, low, high) => {
+      const bottom = Math.min(0, low ?? 0), top = Math.max(high ?? 0, 0);
+      if (top <= bottom) return [0, 1];
+      const step = roundStep((top - bottom) * 1.04, lines);
+      return [Math.floor(bottom / step) * step, Math.ceil((top * 1.04) / step) * step || step];
+    },
+    splits: (u, axis, low, high) => {
+      const step = roundStep(high - low, lines), found = [];
+      for (let at = Math.ceil(low / step - 1e-9); at * step <= high * (1 + 1e-9); at += 1) found.push(at * step);
+      return found;
+    },
+  };
+}
+
 function optionsOf(box, given, width) {
   const { data, series, zone, height = 280, tick, range, title, xTick, sync, marks, limits, peak, estimated, growing } = given;
   const axis = {
@@ -83,18 +106,19 @@ function optionsOf(box, given, width) {
     grid: { stroke: () => css("--p-line-soft"), width: 1 },
   };
   const bars = series.some((s) => s.bars), color = (series.find((s) => s.bars) ?? series.at(-1)).color;
+  const scale = roundScale(height);
   const date = zone ? (ts) => uPlot.tzDate(new Date(ts * 1e3), zone) : undefined;
   return {
-    width, height, padding: [14, 8, 0, 0], tzDate: date,
+    width, height, padding: [14, xTick && !bars ? 22 : 8, 0, 0], tzDate: date,
     cursor: { y: false, drag: { x: !phone() && (!bars || !!given.onZoom), y: false, uni: 20, setScale: !given.onZoom }, bind: given.onZoom ? { dblclick: () => null } : {}, points: { size: 8 }, sync: sync ? { key: sync } : undefined },
     scales: {
       x: { time: !xTick, range: bars ? (u, low, high) => [low - 0.6, high + 0.6] : undefined },
-      y: { range: range ?? ((u, low, high) => [Math.min(0, low ?? 0), (high ?? 1) * 1.12 || 1]) },
+      y: { range: range ?? scale.range },
     },
     series: [{}, ...series.map(seriesOf)],
     axes: [
       { ...axis, grid: { show: false }, space: 56, size: 30, values: xTick ? (u, splits) => splits.map((v) => (v % 1 ? "" : xTick(v) ?? "")) : timeTicks(zone) },
-      { ...axis, size: 62, space: height < 200 ? 30 : 44, values: (u, splits) => splits.map(tick) },
+      { ...axis, size: 62, space: height < 200 ? 30 : 44, splits: range ? undefined : scale.splits, values: (u, splits) => splits.map(tick) },
     ],
     plugins: [
       zoomPlugin(given.onZoom),

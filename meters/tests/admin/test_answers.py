@@ -1,15 +1,16 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from clients.testing import sign_in
+from meters.admin.analysis import fine_amounts
 from meters.models import PeakHours
-from meters.testing import keep_intervals, keep_readings, make_meter, make_metering_point
+from meters.testing import keep_intervals, keep_readings, make_meter, make_metering_point, make_site
 
 START = datetime(2026, 3, 2, 3, tzinfo=UTC)
 
@@ -99,3 +100,55 @@ def test_known_hours_are_copied_from_the_list(acacia: Tenant) -> None:
 
     assert answer.status_code == 302
     assert PeakHours.objects.filter(distributor="Light").count() == 2
+
+
+def test_a_distributor_without_hours_is_said_so(acacia: Tenant) -> None:
+    browser = sign_in(acacia)
+    site = make_site(tenant=acacia, distributor="CPFL Paulista")
+    page = f"/admin/meters/site/{site.public_id}/change/"
+
+    bare = browser.get(page).content.decode()
+    PeakHours.objects.create(
+        tenant=acacia,
+        distributor="CPFL Paulista",
+        posto="peak",
+        from_time=time(18),
+        until_time=time(21),
+        starts_on=date(2026, 1, 1),
+        source="a bill",
+    )
+    known = browser.get(page).content.decode()
+
+    sentence = "Não há horários de ponta de CPFL Paulista"
+    assert (sentence in bare, sentence in known) == (True, False)
+    assert '<option value="CPFL Piratininga">' in bare
+    assert "CPFL Paulista</option>" not in bare
+    assert '<option value="CPFL Paulista">' in known
+
+
+def test_small_amounts_keep_their_digits() -> None:
+    with translation.override("pt-br"):
+        assert [fine_amounts("Wh")(wh) for wh in (0, 4.26, 35.2, 1_500)] == [
+            "0\u00a0kWh", "4,3\u00a0Wh", "35\u00a0Wh", "1,5\u00a0kWh",
+        ]  # fmt: skip
+
+
+def test_what_does_not_exist_yet_has_no_state(acacia: Tenant) -> None:
+    browser = sign_in(acacia)
+
+    for model in ("forwarder", "mqttbroker"):
+        text = browser.get(f"/admin/meters/{model}/add/").content.decode()
+        assert "Situação" not in text
+        assert "mensagens" not in text
+
+
+def test_no_arrow_leads_to_tomorrow(acacia: Tenant) -> None:
+    browser = sign_in(acacia)
+    meter = make_meter(tenant=acacia)
+    today = timezone.localdate()
+    page = f"/admin/meters/meter/{meter.public_id}/change/"
+
+    now = browser.get(page, {"on": f"{today}"}).content.decode()
+    before = browser.get(page, {"on": f"{today - timedelta(days=2)}"}).content.decode()
+
+    assert ('aria-label="Depois"' in now, 'aria-label="Depois"' in before) == (False, True)

@@ -12,7 +12,7 @@ from clients.models import Tenant
 from meters.errors import NotEnoughData
 from meters.models import Quality
 from meters.selectors.baseline import baseline, day_type
-from meters.selectors.forecast import forecast
+from meters.selectors.forecast import forecast, winner
 from meters.selectors.load import comparison, heat_map, load_duration
 from meters.testing import keep_intervals, make_meter, make_metering_point
 
@@ -143,3 +143,7 @@ def test_forecast_with_too_little_past_is_refused(acacia: Tenant) -> None:
         baseline(make_meter(tenant=acacia), now=datetime(2026, 8, 3, tzinfo=UTC))
 
     assert "8 days can be tested, 14 are needed" in str(refused.value)
+
+
+def test_a_win_that_nobody_can_see_is_none() -> None:
+    assert (winner(50, 100), winner(99.6, 100), winner(0, 0)) == ("profile", "naive", "naive")
