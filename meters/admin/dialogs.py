@@ -13,10 +13,13 @@ from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
 )
 
+from clients.kernel.errors import DomainError
 from clients.kernel.forms import BaseDialog, MomentField
 from clients.kernel.periods import Period
+from meters.errors import Doubtful
 from meters.models import Meter, MeteringPoint, Method
 
 REGISTER = {
@@ -43,6 +46,19 @@ class NoteDialog(BaseDialog):
     )
 
 
+class AskAgainDialog(BaseDialog):
+    """Asks once more, with the reason, before something is done that is hardly meant."""
+
+    anyway = forms.BooleanField(
+        label=_("Do it anyway"), required=False, widget=forms.HiddenInput, help_text=""
+    )
+
+    def refused(self, error: DomainError) -> None:
+        super().refused(error)
+        if isinstance(error, Doubtful):
+            self.fields["anyway"].widget = UnfoldBooleanSwitchWidget()
+
+
 class InstallDialog(BaseDialog):
     metering_point = forms.ModelChoiceField(
         label=_("Place"), queryset=MeteringPoint.objects.none(), widget=UnfoldAdminSelectWidget
@@ -55,6 +71,8 @@ class InstallDialog(BaseDialog):
         super().__init__(*args, **kwargs)
         taken = Q(installations__ends_at__isnull=True, installations__isnull=False)
         free = MeteringPoint.objects.exclude(taken).select_related("site__client")
+        kinds = Meter.objects.filter(public_id=self.object_id).values("kind")
+        free = free.filter(kind__in=kinds)
         field: Any = self.fields["metering_point"]
         field.queryset = free
         field.label_from_instance = lambda point: f"{point.site.client} · {point}"
@@ -77,7 +95,8 @@ class ExchangeDialog(BaseDialog):
         super().__init__(*args, **kwargs)
         busy = Q(installations__ends_at__isnull=True, installations__isnull=False)
         field: Any = self.fields["new_meter"]
-        field.queryset = Meter.objects.filter(is_active=True).exclude(busy)
+        kinds = Meter.objects.filter(public_id=self.object_id).values("kind")
+        field.queryset = Meter.objects.filter(is_active=True, kind__in=kinds).exclude(busy)
 
 
 class RemoveDialog(BaseDialog):
@@ -110,7 +129,7 @@ class StretchDialog(BaseDialog):
         return said
 
 
-class FillInDialog(StretchDialog):
+class FillInDialog(StretchDialog, AskAgainDialog):
     amount = forms.DecimalField(
         label=_("Used in all (kWh or m³)"),
         min_value=0,
@@ -118,7 +137,7 @@ class FillInDialog(StretchDialog):
         decimal_places=3,
         widget=UnfoldAdminDecimalFieldWidget,
     )
-    field_order = ("start", "end", "amount", "reason")
+    field_order = ("start", "end", "amount", "reason", "anyway")
 
 
 class EstimateDialog(StretchDialog):

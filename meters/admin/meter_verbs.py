@@ -93,7 +93,7 @@ class MeterVerbs:
 
     @verb(
         gettext_lazy("Change the multiplier"),
-        icon="close",
+        icon="transform",
         title=gettext_lazy("Other transformers"),
         text=gettext_lazy("Before and after, each stretch keeps the multiplier it had."),
         submit=gettext_lazy("Change"),
@@ -125,7 +125,12 @@ class MeterVerbs:
         filled = form.cleaned_data
         amount = int((filled["amount"] * 1000).to_integral_value(ROUND_HALF_UP))
         edit_interval(
-            meter, filled["period"], amount, reason=filled["reason"], author=actor_label()
+            meter,
+            filled["period"],
+            amount,
+            reason=filled["reason"],
+            author=actor_label(),
+            anyway=filled["anyway"],
         )
         return _("Kept; use is computed again within a minute.")
 

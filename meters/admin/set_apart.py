@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -31,10 +32,12 @@ from clients.kernel.forms import BaseDialog, MomentField
 from clients.kernel.listing import Card, state_cards
 from clients.kernel.verbs import verb
 from clients.kernel.work import Verb, WorkItem, work
-from meters.admin.dialogs import NoteDialog
+from meters.admin.dialogs import AskAgainDialog, NoteDialog
 from meters.models import Conflict, Handling, Quarantine
+from meters.models.alarm_metrics import METRICS
 from meters.models.quantities import NAMES, QUANTITIES
-from meters.selectors.clocks import differences, waiting_in_quarantine
+from meters.models.reading import moment
+from meters.selectors.clocks import Difference, differences, waiting_in_quarantine
 from meters.services.quarantine import acknowledge, discard, release, release_stretch
 
 look("waiting", "warn", "schedule")
@@ -44,7 +47,7 @@ look("acknowledged", "plain", "visibility")
 UNITS = {quantity.name: quantity.unit for quantity in QUANTITIES}
 
 
-class ReleaseDialog(BaseDialog):
+class ReleaseDialog(AskAgainDialog):
     measured_at = MomentField(
         label=gettext_lazy("When it was really measured"),
         help_text=gettext_lazy("Shown is when it came."),
@@ -56,6 +59,7 @@ class ReleaseDialog(BaseDialog):
         widget=UnfoldBooleanSwitchWidget,
         help_text=gettext_lazy("A clock that was never set runs on from a wrong beginning."),
     )
+    field_order = ("measured_at", "stretch", "anyway")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: the dialog's own arguments
         super().__init__(*args, **kwargs)
@@ -81,6 +85,9 @@ class SetApartAdmin(TenantAdmin):
     date_hierarchy = "received_at"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
@@ -120,7 +127,9 @@ class SetApartAdmin(TenantAdmin):
 
     @display(description=gettext_lazy("What was said"))
     def said(self, row: Any) -> str:
-        lines = [(name, amount(name, row.reading[name])) for name in NAMES if name in row.reading]
+        lines = [
+            (named(name), amount(name, row.reading[name])) for name in NAMES if name in row.reading
+        ]
         if "extra" in row.reading:
             lines.append(("extra", json.dumps(row.reading["extra"], ensure_ascii=False)))
         return format_html_join(" · ", "<span>{} <b>{}</b></span>", lines)
@@ -134,9 +143,16 @@ def amount(name: str, value: Any) -> str:
     return show.number(value, places) + (f" {unit}" if unit not in {"", "1"} else "")
 
 
-def moment(at: datetime) -> str:
-    """With the year always: clocks that are wrong are wrong by years."""
-    return f"{when.paper_day(timezone.localtime(at).date())} {timezone.localtime(at):%H:%M:%S}"
+def named(name: str) -> str:
+    """A quantity as people call it."""
+    return str(METRICS[name].label) if name in METRICS else name
+
+
+def differing(found: Iterable[Difference]) -> list[tuple[str, str, str]]:
+    """Quantity, what counts and what came later, each value with its unit."""
+    return [
+        (named(d.quantity), amount(d.quantity, d.kept), amount(d.quantity, d.said)) for d in found
+    ]
 
 
 @office_page(Quarantine)
@@ -184,7 +200,8 @@ class QuarantineAdmin(SetApartAdmin):
     )
     def release(self, request: HttpRequest, form: Any, row: Quarantine) -> str:
         do = release_stretch if form.cleaned_data["stretch"] else release
-        done = do(row, measured_at=form.cleaned_data["measured_at"], now=timezone.now())
+        said = form.cleaned_data
+        done = do(row, measured_at=said["measured_at"], now=timezone.now(), anyway=said["anyway"])
         return ngettext(
             "%(n)d reading was stored, %(known)d were known.",
             "%(n)d readings were stored, %(known)d were known.",
@@ -237,11 +254,7 @@ class ConflictAdmin(SetApartAdmin):
     @display(description=gettext_lazy("Counts → came later"))
     def both(self, row: Conflict) -> str:
         found = getattr(row, "differing", None) or differences([row])[row.pk]
-        return format_html_join(
-            mark_safe("<br>"),
-            "{} <b>{}</b> → {}",
-            ((d.quantity, amount(d.quantity, d.kept), amount(d.quantity, d.said)) for d in found),
-        )
+        return format_html_join(mark_safe("<br>"), "{} <b>{}</b> → {}", differing(found))
 
     @display(description=gettext_lazy("Came"))
     def arrived(self, row: Conflict) -> str:

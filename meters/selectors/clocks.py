@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from ctypes import c_float
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -10,8 +11,9 @@ from typing import Any, Final
 from django.db.models import Count, Min
 
 from meters.models import Conflict, Handling, MeterClock, Quarantine, Reading
-from meters.models.quantities import NAMES
+from meters.models.quantities import NAMES, REGISTERS
 
+INSTANTS: Final = frozenset(NAMES) - frozenset(REGISTERS)
 FLAGGED_FOR: Final = timedelta(days=1)  # after the last impossible time
 STATES: Final = ("right", "ahead", "behind", "wrong")
 AHEAD_S: Final = -120.0
@@ -99,5 +101,13 @@ def _differing(said: dict[str, Any], kept: Reading | None) -> list[Difference]:
     return [
         Difference(name, getattr(kept, name, None), said[name])
         for name in (*NAMES, "extra")
-        if said.get(name) is not None and said[name] != getattr(kept, name, None)
+        if said.get(name) is not None
+        and _as_stored(name, said[name]) != _as_stored(name, getattr(kept, name, None))
     ]
+
+
+def _as_stored(name: str, value: Any) -> Any:  # Any: what JSON may hold
+    """An instantaneous value is kept with four bytes, so it is compared with four."""
+    if name in INSTANTS and isinstance(value, int | float):
+        return c_float(value).value
+    return value

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from clients.kernel.tenancy import current_tenant_id
-from meters.errors import MeteringPointInUse, MeterInUse
+from meters.errors import MeteringPointInUse, MeterInUse, WrongKind
 from meters.models import EventKind, Installation, Meter, MeteringPoint
 from meters.services.register_events import note_event
 from meters.services.touching import A_MOMENT, touch, touch_known
@@ -28,11 +28,23 @@ def install_meter(
     start_register: int | None = None,
     multiplier: Decimal = ONE,
 ) -> Installation:
-    """Let the meter serve the point from `at` on. Raises MeterInUse or MeteringPointInUse.
+    """Let the meter serve the point from `at` on.
+
+    Raises WrongKind, MeterInUse or MeteringPointInUse.
 
     `start_register` counts as a reading; `multiplier` is what a unit of the register stands for
     behind transformers (CT × PT).
     """
+    if meter.kind != metering_point.kind:
+        raise WrongKind(
+            _("%(meter)s measures %(kind)s, and %(point)s is for %(wanted)s.")
+            % {
+                "meter": meter,
+                "kind": meter.get_kind_display().lower(),
+                "point": metering_point,
+                "wanted": metering_point.get_kind_display().lower(),
+            }
+        )
     try:
         with transaction.atomic():
             installation = Installation.objects.create(
