@@ -13,8 +13,10 @@ from django.utils.translation import gettext_lazy
 
 from clients.kernel import show, when
 from clients.kernel.panels import Figure
+from clients.kernel.periods import Period
 from meters.models import Meter
 from meters.selectors import series
+from meters.selectors.energy import metered_energy
 from meters.selectors.series import WATER, Summary
 from meters.selectors.view import Drawing, MeterPeriod, View, amounts
 
@@ -25,6 +27,7 @@ VIEW_NAMES = {
     "year": gettext_lazy("Year"),
 }
 COMPLETE = 0.999
+ONE_PERCENT = 0.01
 
 
 def zone_name(request: Any, zone: ZoneInfo, at: datetime) -> str:
@@ -60,15 +63,23 @@ def starts_of(view: View) -> list[date]:
 
 
 def period_of(meter: Any, drawing: Drawing, zone: ZoneInfo) -> MeterPeriod:
-    point = meter.serving[0].metering_point if meter.serving else None
-    return MeterPeriod(meter, point, drawing.view.period(zone), drawing.summary.amount)
+    """What is shown, for its price: only what was measured while the meter served its point."""
+    period, amount = drawing.view.period(zone), drawing.summary.amount
+    place = meter.serving[0] if meter.serving else None
+    if place is None or place.starts_at >= period.end:
+        return MeterPeriod(meter, None, period, amount)
+    point = place.metering_point
+    if amount is not None and place.starts_at > period.start:
+        used = metered_energy([point.pk], Period(place.starts_at, period.end))[point.pk]
+        amount = used.volume_l if drawing.measure is WATER else used.energy_wh
+    return MeterPeriod(meter, point, period, amount)
 
 
 def own_figures(drawing: Drawing, zone: ZoneInfo) -> list[Figure]:
     """Amount with its completeness, peak with the base load, comparison over the same hours."""
     write, summary = amounts(drawing.measure), drawing.summary
     is_water = drawing.measure is WATER
-    known = _("%(share)s of the data") % {"share": show.percent(min(summary.known, 1))}
+    known = known_words(summary)
     names = {"volume": _("Volume"), "energy": _("Energy")}
     amount = write(summary.amount) if summary.amount is not None else "—"
     found = [Figure(names[drawing.measure.unit], amount, known)]
@@ -84,6 +95,17 @@ def own_figures(drawing: Drawing, zone: ZoneInfo) -> list[Figure]:
         found.append(Figure(_("Highest"), write(summary.peak)))
     found.append(comparison(summary, drawing.view))
     return found
+
+
+def known_words(summary: Summary) -> str:
+    """How much of the time was measured, and how much estimated."""
+    measured = min(summary.known, 1) - summary.estimated
+    if not summary.estimated:
+        return _("%(share)s of the data") % {"share": show.part(measured)}
+    return _("%(measured)s measured, %(estimated)s estimated") % {
+        "measured": show.part(measured),
+        "estimated": show.percent(summary.estimated, 0 if summary.estimated >= ONE_PERCENT else 1),
+    }
 
 
 def comparison(summary: Summary, view: View) -> Figure:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -13,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.dataclasses import SearchResult
 
-from clients.kernel import when
+from clients.kernel import show, when
 from clients.kernel.panels import card, panel
 from clients.kernel.periods import month_of
 from clients.kernel.search import MOST, found_by
@@ -22,6 +21,7 @@ from meters.admin.clocks import clock_words
 from meters.admin.edit import edited
 from meters.admin.meter import SITUATIONS
 from meters.admin.register_event import events_of
+from meters.admin.set_apart import differing
 from meters.models import (
     Conflict,
     Edit,
@@ -29,12 +29,15 @@ from meters.models import (
     Handling,
     Interval,
     Meter,
+    MeterKind,
     Quality,
     Quarantine,
 )
 from meters.models.interval import ML_PER_L, WS_PER_WH
 from meters.selectors import presence
-from meters.selectors.places import name_of, with_serving
+from meters.selectors.clocks import differences
+from meters.selectors.energy import MeteredEnergy, metered_energy
+from meters.selectors.places import called, name_of, with_serving
 from meters.selectors.register_events import measure, to_check_of
 
 SHOWN = 20
@@ -47,14 +50,17 @@ def meters_of(client: Client) -> Any:
 
 
 def listed(client: Client) -> list[dict[str, Any]]:
-    """The client's meters with state, last reading and this month's use, ready to show."""
+    """The client's meters with state, last reading and this month's use, ready to show.
+
+    The use is the place's: through every exchange, and nothing that was measured elsewhere.
+    """
     now = timezone.now()
-    month = month_of(timezone.localdate(), ZoneInfo("UTC"))
+    month = month_of(timezone.localdate(), timezone.get_current_timezone())
     meters: Any = presence.with_presence(meters_of(client))
-    meters = presence.with_use(meters, month.start.date(), month.end.date())
-    meters = meters.prefetch_related(with_serving("installations"))
+    shown = list(meters.prefetch_related(with_serving("installations"))[:SHOWN])
+    used = metered_energy([meter.serving[0].metering_point_id for meter in shown], month)
     rows = []
-    for meter in meters[:SHOWN]:
+    for meter in shown:
         state = presence.situation(meter.seen_at, now)
         rows.append(
             {
@@ -63,10 +69,18 @@ def listed(client: Client) -> list[dict[str, Any]]:
                 "state": state,
                 "state_name": SITUATIONS[state],
                 "seen": when.ago(meter.seen_at, now) if meter.seen_at else "",
-                "use": presence.use_of(meter),
+                "use": used_at(meter, used[meter.serving[0].metering_point_id]),
             }
         )
     return rows
+
+
+def used_at(meter: Meter, used: MeteredEnergy) -> str:
+    """What the place used, in the meter's unit; "" when nothing is known."""
+    if not used.evidence["intervals"]:
+        return ""
+    is_water = meter.kind == MeterKind.WATER
+    return show.volume(used.volume_l) if is_water else show.energy(used.energy_wh)
 
 
 @panel(
@@ -117,10 +131,17 @@ def quality(request: HttpRequest, meter: Meter) -> dict[str, Any]:
             {"row": row, "amount": edited(row)} for row in Edit.objects.filter(meter=meter)[:SHOWN]
         ],
         "clock": clock_words(meter, timezone.now()),
-        "conflicts": conflicts.order_by("-measured_at")[:SHOWN],
+        "conflicts": said_twice(conflicts.order_by("-measured_at")[:SHOWN]),
         "quarantined": quarantined.order_by("-received_at")[:SHOWN],
         "estimated": estimated.order_by("-starts_at")[:SHOWN],
     }
+
+
+def said_twice(conflicts: Any) -> list[dict[str, Any]]:
+    """Each contradiction with what counts and what came later, where they differ."""
+    rows = list(conflicts)
+    found = differences(rows)
+    return [{"row": row, "lines": differing(found[row.pk])} for row in rows]
 
 
 def unit_of(register: str) -> int:
@@ -146,7 +167,7 @@ def meters(text: str) -> list[SearchResult]:
     serving = with_serving("installations")
     return [
         SearchResult(
-            f"{name_of(meter)} · {meter.serial}",
+            called(meter),
             " · ".join([_("Meter"), meter.get_kind_display()]),
             reverse("admin:meters_meter_change", args=[meter.public_id]),
             "speed",
