@@ -25,12 +25,11 @@ from meters.models import (
     Resolution,
 )
 from meters.models.interval import INTERVAL_SECONDS
-from meters.services.disregarding import disregard_readings, regard_again
+from meters.services.disregarding import MOST_READINGS, disregard_readings, regard_again
 from meters.services.editing import estimate_gap, undo_edit
 from meters.services.intervals import recompute_touched
 from meters.services.validation.catalogue import CATALOGUE
 
-MOST_READINGS: Final = 100_000
 COMPUTED_AT_MOST: Final = 5  # slices: a person waits
 
 
