@@ -110,14 +110,11 @@ class MultiplierDialog(BaseDialog):
     register = forms.IntegerField(label=_("What the register showed then"), **REGISTER)
 
 
-class StretchDialog(BaseDialog):
-    """A stretch of whole quarter-hours, and why it is filled."""
+class TimeDialog(BaseDialog):
+    """From when until when."""
 
-    start = MomentField(label=_("From"), help_text=_("On a quarter-hour: 14:00, 14:15 …"))
+    start = MomentField(label=_("From"), help_text=_("Empty: now."))
     end = MomentField(label=_("Until"), help_text="")
-    reason = forms.CharField(
-        label=_("Why"), min_length=3, max_length=200, widget=UnfoldAdminTextInputWidget
-    )
 
     def clean(self) -> dict[str, Any]:
         said: dict[str, Any] = super().clean() or self.cleaned_data
@@ -127,6 +124,35 @@ class StretchDialog(BaseDialog):
             else:
                 said["period"] = Period(said["start"], said["end"])
         return said
+
+
+class StretchDialog(TimeDialog):
+    """A stretch of whole quarter-hours, and why it is filled."""
+
+    start = MomentField(label=_("From"), help_text=_("On a quarter-hour: 14:00, 14:15 …"))
+    reason = forms.CharField(
+        label=_("Why"), min_length=3, max_length=200, widget=UnfoldAdminTextInputWidget
+    )
+    field_order: Any = ("start", "end", "reason")
+
+
+class CountAgainDialog(TimeDialog):
+    """Which readings; the seconds of a single one may be said."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: the dialog's own arguments
+        super().__init__(*args, **kwargs)
+        for name in ("start", "end"):
+            self.fields[name].required = True
+            self.fields[name].widget.attrs["step"] = "1"
+        self.fields["start"].help_text = ""
+        self.fields["end"].help_text = _("A reading of this very instant is not among them.")
+
+
+class LeaveOutDialog(CountAgainDialog):
+    reason = forms.CharField(
+        label=_("Why"), min_length=3, max_length=200, widget=UnfoldAdminTextInputWidget
+    )
+    field_order = ("start", "end", "reason")
 
 
 class FillInDialog(StretchDialog, AskAgainDialog):

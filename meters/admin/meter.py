@@ -87,7 +87,14 @@ class MeterAdmin(MeterVerbs, DetailAdmin):
         "exchange",
         {
             "title": gettext_lazy("More"),
-            "items": ["fill_in", "estimate", "change_multiplier", "take_down"],
+            "items": [
+                "fill_in",
+                "estimate",
+                "disregard",
+                "regard",
+                "change_multiplier",
+                "take_down",
+            ],
         },
     )
     empty_icon = "speed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Count, Max, Min
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -24,6 +25,7 @@ from meters.admin.register_event import events_of
 from meters.admin.set_apart import differing
 from meters.models import (
     Conflict,
+    Disregarded,
     Edit,
     Estimate,
     Handling,
@@ -130,11 +132,26 @@ def quality(request: HttpRequest, meter: Meter) -> dict[str, Any]:
         "edits": [
             {"row": row, "amount": edited(row)} for row in Edit.objects.filter(meter=meter)[:SHOWN]
         ],
+        "left_out": left_out(meter),
         "clock": clock_words(meter, timezone.now()),
         "conflicts": said_twice(conflicts.order_by("-measured_at")[:SHOWN]),
         "quarantined": quarantined.order_by("-received_at")[:SHOWN],
         "estimated": estimated.order_by("-starts_at")[:SHOWN],
     }
+
+
+def left_out(meter: Meter) -> list[dict[str, Any]]:
+    """What was left out by one decision in one line, newest first."""
+    runs = (
+        Disregarded.objects.filter(meter=meter)
+        .order_by()
+        .values("reason", "author", "created_at")
+        .annotate(first=Min("measured_at"), last=Max("measured_at"), n=Count("pk"))
+    )
+    return [
+        {**run, "when": when.stretch(run["first"], run["last"])}
+        for run in runs.order_by("-first")[:SHOWN]
+    ]
 
 
 def said_twice(conflicts: Any) -> list[dict[str, Any]]:

@@ -108,8 +108,10 @@ class Meter(TenantModel, PublicIdModel):
 
     def clean(self) -> None:
         """A meter measures what the point that it serves is for."""
-        open_ones = self.installations.filter(ends_at__isnull=True)
-        if self.pk and open_ones.exclude(metering_point__kind=self.kind).exists():
+        if self.pk is None:
+            return
+        serving = self.installations.filter(ends_at__isnull=True)
+        if serving.exclude(metering_point__kind=self.kind).exists():
             raise ValidationError(
                 {"kind": _("It serves a point of another kind; take it down first.")},
                 code="wrong_kind",

@@ -85,8 +85,10 @@ class MeteringPoint(TenantModel, PublicIdModel):
 
     def clean(self) -> None:
         """A point is for what the meter measures that serves it."""
-        open_ones = self.installations.filter(ends_at__isnull=True)
-        if self.pk and open_ones.exclude(meter__kind=self.kind).exists():
+        if self.pk is None:
+            return
+        serving = self.installations.filter(ends_at__isnull=True)
+        if serving.exclude(meter__kind=self.kind).exists():
             raise ValidationError(
                 {"kind": _("A meter of another kind serves it; take it down first.")},
                 code="wrong_kind",
