@@ -16,7 +16,7 @@ from clients.kernel import show, when
 from clients.kernel.panels import HOME, Figure, card, figures
 from clients.kernel.work import Verb, WorkItem, work
 from clients.models import Tenant
-from meters.models import DayTotal
+from meters.models import DayTotal, Stuck
 from meters.selectors import presence
 from meters.selectors.places import name_of, with_serving
 from meters.selectors.view import next_month
@@ -45,6 +45,30 @@ def silent(now: datetime) -> list[WorkItem]:
     link = reverse("admin:meters_meter_changelist")
     verb = Verb(_("See the meters"), f"{link}?o=3")
     return [WorkItem("silent", "critical", "speed", title, detail, meters[-1].seen_at, verb)]
+
+
+@work("meters.change_meter")
+def stuck(now: datetime) -> list[WorkItem]:
+    """Meters whose readings cannot be computed: a line each, for each has a reason of its own."""
+    rows = Stuck.objects.select_related("meter").order_by("since")
+    return [
+        WorkItem(
+            f"stuck-{row.meter.public_id}",
+            "critical",
+            "speed",
+            _("The use of %(meter)s cannot be computed") % {"meter": name_of(row.meter)},
+            _(
+                "Its readings are kept and tried again every hour. Look for an impossible value "
+                "among its settings, readings and edits: %(error)s"
+            )
+            % {"error": row.error},
+            row.since,
+            Verb(
+                _("See the meter"), reverse("admin:meters_meter_change", args=[row.meter.public_id])
+            ),
+        )
+        for row in rows.prefetch_related(with_serving("meter__installations"))
+    ]
 
 
 def shown_month(today: date) -> date | None:

@@ -137,6 +137,22 @@ def test_late_data_rings_with_its_own_time_and_says_how_late(acacia: Tenant) -> 
         assert event.late_by == NOW - (START + 10 * MINUTE)
 
 
+def test_what_is_fresh_is_judged_before_history(acacia: Tenant) -> None:
+    late, fresh = new_meter(acacia), new_meter(acacia)
+    new_rule(acacia)
+    keep_readings(late, [{"measured_at": START, "voltage_l1_v": 180}], now=NOW)
+    recompute_all_touched(acacia.pk)
+    keep_readings(fresh, [{"measured_at": NOW - MINUTE, "voltage_l1_v": 180}], now=NOW)
+    recompute_all_touched(acacia.pk)
+
+    rung = []
+    while follow(acacia.pk, now=NOW):
+        with acting_for(acacia.pk):
+            rung.append(set(AlarmEvent.objects.values_list("meter_id", flat=True)))
+
+    assert rung == [{fresh.pk}, {late.pk, fresh.pk}]
+
+
 def test_late_data_inside_a_known_alarm_does_not_ring_again(acacia: Tenant) -> None:
     meter = new_meter(acacia)
     new_rule(acacia)

@@ -76,3 +76,18 @@ def test_what_was_taken_comes_back_when_the_work_fails(acacia: Tenant, watched: 
     with acting_for(acacia.pk):
         assert len(take_changes("test")) == 1
     assert tenants_waiting("test") == []
+
+
+def test_recent_readings_may_be_asked_for_alone(acacia: Tenant, watched: set[int]) -> None:
+    late, fresh = meter_of(acacia), meter_of(acacia)
+    watched |= {late.pk, fresh.pk}
+    tell(late, 0, 8)
+    tell(fresh, 8)
+
+    with acting_for(acacia.pk):
+        taken = take_changes("test", since=START + 8 * QUARTER + QUARTER)
+        assert [(change.meter_id, change.starts_at) for change in taken] == [
+            (late.pk, START + 8 * QUARTER),
+            (fresh.pk, START + 8 * QUARTER),
+        ]
+        assert [change.starts_at for change in take_changes("test")] == [START]
