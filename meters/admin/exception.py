@@ -238,8 +238,8 @@ class MeterExceptionAdmin(DetailAdmin):
                 "marks": [asdict(mark) for mark in [*found.marks, stretch]],
                 "summed": line.quantity in SUMS,
             },
-            "is_filled": line.quantity in SUMS
-            and any(mark.kind in {"estimated", "edited"} for mark in found.marks),
+            "is_summed": line.quantity in SUMS,
+            "is_filled": any(mark.kind in {"estimated", "edited"} for mark in found.marks),
             "has_data": any(value is not None for value in line.v),
         }
 

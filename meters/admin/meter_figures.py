@@ -27,7 +27,6 @@ VIEW_NAMES = {
     "year": gettext_lazy("Year"),
 }
 COMPLETE = 0.999
-ONE_PERCENT = 0.01
 
 
 def zone_name(request: Any, zone: ZoneInfo, at: datetime) -> str:
@@ -98,14 +97,22 @@ def own_figures(drawing: Drawing, zone: ZoneInfo) -> list[Figure]:
 
 
 def known_words(summary: Summary) -> str:
-    """How much of the time was measured, and how much estimated."""
-    measured = min(summary.known, 1) - summary.estimated
-    if not summary.estimated:
-        return _("%(share)s of the data") % {"share": show.part(measured)}
-    return _("%(measured)s measured, %(estimated)s estimated") % {
-        "measured": show.part(measured),
-        "estimated": show.percent(summary.estimated, 0 if summary.estimated >= ONE_PERCENT else 1),
-    }
+    """How much of the time was measured, and how much of it estimated or typed."""
+    if not summary.estimated and not summary.edited:
+        return _("%(share)s of the data") % {"share": show.part(summary.known)}
+    estimated, typed = (_whole(share) for share in (summary.estimated, summary.edited))
+    measured = max(int(min(summary.known, 1) * 100) - estimated - typed, 0)
+    parts = [_("%(share)s measured") % {"share": show.percent(measured / 100)}]
+    if estimated:
+        parts.append(_("%(share)s estimated") % {"share": show.percent(estimated / 100)})
+    if typed:
+        parts.append(_("%(share)s typed") % {"share": show.percent(typed / 100)})
+    return ", ".join(parts)
+
+
+def _whole(share: float) -> int:
+    """In hundredths, and at least one: what is not measured is not rounded away."""
+    return max(round(share * 100), 1) if share else 0
 
 
 def comparison(summary: Summary, view: View) -> Figure:

@@ -36,6 +36,7 @@ from meters.models import (
     Quarantine,
 )
 from meters.models.interval import ML_PER_L, WS_PER_WH
+from meters.models.reading import moment
 from meters.selectors import presence
 from meters.selectors.clocks import differences
 from meters.selectors.energy import MeteredEnergy, metered_energy
@@ -149,7 +150,12 @@ def left_out(meter: Meter) -> list[dict[str, Any]]:
         .annotate(first=Min("measured_at"), last=Max("measured_at"), n=Count("pk"))
     )
     return [
-        {**run, "when": when.stretch(run["first"], run["last"])}
+        {
+            **run,
+            "when": moment(run["first"])
+            if run["n"] == 1
+            else when.stretch(run["first"], run["last"]),
+        }
         for run in runs.order_by("-first")[:SHOWN]
     ]
 

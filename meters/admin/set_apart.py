@@ -12,7 +12,7 @@ from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -113,6 +113,11 @@ class SetApartAdmin(TenantAdmin):
     def subject(self, row: Any) -> str:
         return str(row.meter)
 
+    @display(description=gettext_lazy("Meter"))
+    def device(self, row: Any) -> str:
+        link = reverse("admin:meters_meter_change", args=[row.meter.public_id])
+        return format_html('<a class="p-link" href="{}">{}</a>', link, row.meter)
+
     @display(description=gettext_lazy("Says it measured"), ordering="measured_at")
     def said_at(self, row: Any) -> str:
         return moment(row.measured_at)
@@ -160,7 +165,7 @@ class QuarantineAdmin(SetApartAdmin):
     list_display = ("subject", "why", "said_at", "came", "situation", "said")
     list_filter = [("status", ChoicesDropdownFilter), ("reason", ChoicesDropdownFilter)]
     fields = (
-        "meter",
+        "device",
         "reason",
         "said_at",
         "arrived",
@@ -240,7 +245,7 @@ class ConflictList(PublicChangeList):
 class ConflictAdmin(SetApartAdmin):
     list_display = ("subject", "said_at", "came", "situation", "both")
     list_filter = [("status", ChoicesDropdownFilter)]
-    fields = ("meter", "said_at", "arrived", "both", "said", "situation", "decided", "note")
+    fields = ("device", "said_at", "arrived", "both", "said", "situation", "decided", "note")
     actions_detail = ("acknowledge",)
     settings_icon = "compare_arrows"
     settings_text = gettext_lazy("Second, different values for an instant: the first one counts")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -14,6 +15,7 @@ from clients.kernel.charts import Columns, Mark
 from clients.kernel.periods import Period, day_of
 from meters.models import DayTotal, Interval, Meter, MeterKind, Quality, Reading, Rule
 from meters.models.interval import INTERVAL_SECONDS
+from meters.selectors.places import zone_of
 
 WS_PER_WH: Final = 3600
 ML_PER_L: Final = 1000
@@ -55,7 +57,7 @@ class Bar:
     is_estimated: bool
     before: float | None = None
     estimated: float = 0  # of what is known
-    is_edited: bool = False
+    edited: float = 0  # of what is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Summary:
     same_hours: float | None
     missing: list[Period]
     estimated: float = 0  # of what is known
+    edited: float = 0  # of what is known
 
 
 def newest_day(meter: Meter, zone: ZoneInfo) -> date | None:
@@ -222,9 +225,13 @@ def bar_of(name: str, inside: Sequence[Interval], measure: Measure, seconds: int
         sum(known) / measure.per_unit if known else None,
         sum(q.seconds_covered for q in inside) / seconds,
         any(q.quality == Quality.ESTIMATED for q in inside),
-        estimated=sum(q.seconds_covered for q in inside if q.quality in FILLED) / seconds,
-        is_edited=any(q.quality == Quality.EDITED for q in inside),
+        estimated=_seconds(inside, Quality.ESTIMATED) / seconds,
+        edited=_seconds(inside, Quality.EDITED) / seconds,
     )
+
+
+def _seconds(quarters: Sequence[Interval], quality: Quality) -> int:
+    return sum(q.seconds_covered for q in quarters if q.quality == quality)
 
 
 def day_totals(meter: Meter, first: date, after: date) -> dict[date, DayTotal]:
@@ -236,6 +243,7 @@ def day_bars(meter: Meter, days: Sequence[date], names: Sequence[str], shift: in
     """One bar per day, each with the day `shift` days before."""
     measure = measure_of(meter)
     here = day_totals(meter, days[0], days[-1] + timedelta(days=1))
+    typed = _typed_seconds(meter, here.values())
     back = timedelta(days=shift)
     before = day_totals(meter, days[0] - back, days[-1] + timedelta(days=1) - back)
     return [
@@ -246,10 +254,24 @@ def day_bars(meter: Meter, days: Sequence[date], names: Sequence[str], shift: in
             day in here and here[day].seconds_estimated > 0,
             amount_of(before.get(day - back), measure),
             here[day].seconds_estimated / here[day].seconds_expected if day in here else 0,
-            day in here and here[day].rule == Rule.BY_HAND,
+            typed.get(day, 0) / here[day].seconds_expected if day in here else 0,
         )
         for day, name in zip(days, names, strict=True)
     ]
+
+
+def _typed_seconds(meter: Meter, totals: Iterable[DayTotal]) -> dict[date, int]:
+    """How much of each day somebody typed; asked only when somebody did."""
+    days = [total.day for total in totals if total.rule == Rule.BY_HAND]
+    if not days:
+        return {}
+    zone = zone_of(meter)
+    found: dict[date, int] = defaultdict(int)
+    whole = Period(day_of(min(days), zone).start, day_of(max(days), zone).end)
+    for quarter in intervals(meter, whole):
+        if quarter.quality == Quality.EDITED:
+            found[quarter.starts_at.astimezone(zone).date()] += quarter.seconds_covered
+    return found
 
 
 def amount_of(total: DayTotal | None, measure: Measure) -> float | None:
@@ -293,7 +315,8 @@ def summary_of_day(
         base=base,
         same_hours=_same_hours(meter, day, zone, quarters),
         missing=_missing(quarters, period),
-        estimated=sum(q.seconds_covered for q in quarters if q.quality in FILLED) / max(elapsed, 1),
+        estimated=_seconds(quarters, Quality.ESTIMATED) / max(elapsed, 1),
+        edited=_seconds(quarters, Quality.EDITED) / max(elapsed, 1),
     )
 
 
