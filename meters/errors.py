@@ -76,6 +76,12 @@ class WrongKind(DomainError):
     code = "wrong_kind"
 
 
+class NotServingYet(DomainError):
+    """The meter did not serve the metering point at that time."""
+
+    code = "not_serving_yet"
+
+
 class KeyRevoked(DomainError):
     code = "key_revoked"
 

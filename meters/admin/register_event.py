@@ -18,7 +18,6 @@ from unfold.enums import ActionVariant
 from unfold.views import ChangeList
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
-    UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
 )
 
@@ -32,6 +31,7 @@ from clients.kernel.verbs import dialog_done, verb
 from clients.kernel.work import Verb, WorkItem, work
 from meters.admin.dialogs import AskAgainDialog, NoteDialog
 from meters.admin.places import client_cell
+from meters.admin.register_field import RegisterField, unit_of_register
 from meters.models import EventKind, EventState, Meter, RegisterEvent
 from meters.selectors import register_events as asked
 from meters.selectors.places import called, client_of, name_of
@@ -79,11 +79,8 @@ class CorrectDialog(NoteDialog, AskAgainDialog):
         choices=[(kind.value, kind.label) for kind in CORRECTIONS],
         widget=UnfoldAdminSelectWidget,
     )
-    used = forms.IntegerField(
-        label=gettext_lazy("Used in between (Wh or L)"),
-        required=False,
-        min_value=0,
-        widget=UnfoldAdminIntegerFieldWidget,
+    used = RegisterField(
+        label=gettext_lazy("Used in between"),
         help_text=gettext_lazy("Only when the value is right and you know how much was used."),
     )
     factor = forms.DecimalField(
@@ -102,6 +99,8 @@ class CorrectDialog(NoteDialog, AskAgainDialog):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: the dialog's own arguments
         super().__init__(*args, **kwargs)
         event = RegisterEvent.objects.filter(public_id=self.object_id).first()
+        used: Any = self.fields["used"]
+        used.name_unit(unit_of_register(event.register if event else ""))
         if event is not None:
             field: Any = self.fields["kind"]
             field.choices = [("", _("Choose …")), *_choices(event)]

@@ -46,6 +46,9 @@ from meters.services.validation.decisions import take_back_edit
 
 
 class RegisterEventSerializer(TenantSerializer):
+    """A step of a register that is not simply use: what it was taken for (`detected_kind`), what
+    holds now (`kind`), and who decided. Values are in Wh or litres."""
+
     id = PublicIdField()
     meter = PublicKeyField(read_only=True)
 
@@ -152,6 +155,8 @@ class RegisterEventViewSet(TenantViewSet):
 
 
 class EstimateSerializer(TenantSerializer):
+    """A gap, the method that filled it, and the amount in watt-seconds or millilitres."""
+
     id = PublicIdField()
     meter = PublicKeyField(read_only=True)
 

@@ -206,6 +206,12 @@ def release(holder: str, claimed: Iterable[Claimed]) -> None:
 
 def is_polling_wanted(drivers: Sequence[str]) -> bool:
     """Whether any tenant has a connection to ask."""
+    return seconds_to_next(drivers) is not None
+
+
+def seconds_to_next(drivers: Sequence[str]) -> float | None:
+    """When the next connection of any tenant is due, whoever holds it; None when there is none."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT meters_next_connection_due(%s)", [list(drivers)])
-        return cursor.fetchone()[0] is not None
+        found: float | None = cursor.fetchone()[0]
+        return found

@@ -10,8 +10,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from clients.kernel import when
 from clients.kernel.tenancy import current_tenant_id
-from meters.errors import MeteringPointInUse, MeterInUse, WrongKind
+from meters.errors import MeteringPointInUse, MeterInUse, NotServingYet, WrongKind
 from meters.models import EventKind, Installation, Meter, MeteringPoint
 from meters.services.intervals import restate_days
 from meters.services.register_events import note_event
@@ -36,16 +37,7 @@ def install_meter(
     `start_register` counts as a reading; `multiplier` is what a unit of the register stands for
     behind transformers (CT × PT).
     """
-    if meter.kind != metering_point.kind:
-        raise WrongKind(
-            _("%(meter)s measures %(kind)s, and %(point)s is for %(wanted)s.")
-            % {
-                "meter": meter,
-                "kind": meter.get_kind_display().lower(),
-                "point": metering_point,
-                "wanted": metering_point.get_kind_display().lower(),
-            }
-        )
+    require_same_kind(meter, metering_point)
     try:
         with transaction.atomic():
             installation = Installation.objects.create(
@@ -71,13 +63,33 @@ def install_meter(
         raise
 
 
+def require_same_kind(meter: Meter, metering_point: MeteringPoint) -> None:
+    """Raises WrongKind when the meter does not measure what the point is for."""
+    if meter.kind != metering_point.kind:
+        raise WrongKind(
+            _("%(meter)s measures %(kind)s, and %(point)s is for %(wanted)s.")
+            % {
+                "meter": meter,
+                "kind": meter.get_kind_display().lower(),
+                "point": metering_point,
+                "wanted": metering_point.get_kind_display().lower(),
+            }
+        )
+
+
 def remove_meter(
     installation: Installation, *, at: datetime, end_register: int | None = None
 ) -> None:
-    """End the installation. Readings from `at` on no longer count for the point.
+    """End the installation. Readings from `at` on no longer count for the point. Raises
+    NotServingYet.
 
     `end_register` counts as a reading: what was used since the last one is not lost.
     """
+    if at <= installation.starts_at:
+        raise NotServingYet(
+            _("The meter serves this place since %(since)s; choose a later time.")
+            % {"since": when.moment(installation.starts_at)}
+        )
     installation.ends_at = at
     installation.end_register = end_register
     installation.full_clean(validate_unique=False, validate_constraints=True)

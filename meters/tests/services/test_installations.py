@@ -12,7 +12,7 @@ from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from clients.testing import sign_in
 from meters.errors import WrongKind
-from meters.models import Installation, MeteringPoint
+from meters.models import Installation, Meter, MeteringPoint
 from meters.selectors.energy import metered_energy
 from meters.selectors.presence import silent_meters
 from meters.services.installations import exchange_meter, install_meter
@@ -83,6 +83,25 @@ def test_only_what_fits_is_offered(acacia: Tenant) -> None:
         True,
         False,
     )
+
+
+def test_a_new_meter_is_not_put_up_at_a_point_of_another_kind(acacia: Tenant) -> None:
+    point = make_metering_point(tenant=acacia)
+    said = {
+        "serial": "W-1",
+        "kind": "water",
+        "is_active": "on",
+        "register_step": "1",
+        "sample_seconds": "900",
+        "metering_point": point.pk,
+        "since": "2026-03-01T00:00",
+    }
+
+    answer = sign_in(acacia).post(reverse("admin:meters_meter_add"), said)
+
+    assert answer.status_code == 200
+    assert "W-1 m" in answer.content.decode()  # the sentence about both kinds
+    assert not Meter.objects.exists()
 
 
 @pytest.mark.commits

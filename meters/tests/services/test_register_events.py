@@ -11,7 +11,7 @@ import pytest
 from clients.kernel.periods import Period
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
-from meters.errors import BadDecision, Doubtful
+from meters.errors import BadDecision, Doubtful, NotServingYet
 from meters.models import (
     DayTotal,
     Edit,
@@ -26,7 +26,12 @@ from meters.selectors.energy import metered_energy
 from meters.services import intervals
 from meters.services.disregarding import disregard_readings, regard_again
 from meters.services.editing import edit_interval, estimate_gap, undo_edit
-from meters.services.installations import change_multiplier, exchange_meter, install_meter
+from meters.services.installations import (
+    change_multiplier,
+    exchange_meter,
+    install_meter,
+    remove_meter,
+)
 from meters.services.intervals import recompute_all_touched
 from meters.services.register_events import (
     confirm_event,
@@ -201,6 +206,15 @@ def test_a_rollover_needs_digits(acacia: Tenant) -> None:
         correct_event(RegisterEvent.objects.get(), "rollover", author="Ana", now=NOW)
 
     assert events(acacia, meter)[0][0] == "drop"
+
+
+def test_nobody_is_taken_down_before_being_put_up(acacia: Tenant) -> None:
+    with acting_for(acacia.pk):
+        installation = new_meter(acacia).installations.get()
+        with pytest.raises(NotServingYet):
+            remove_meter(installation, at=installation.starts_at)
+        installation.refresh_from_db()
+        assert installation.ends_at is None
 
 
 def test_registers_at_the_exchange_count_as_readings(acacia: Tenant) -> None:
