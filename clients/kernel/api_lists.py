@@ -35,7 +35,8 @@ class TenantFilterSet(filters.FilterSet):
         found = super().get_form_class()
         for field in found.base_fields.values():
             if isinstance(field, ChoiceField) and not isinstance(field, ModelChoiceField):
-                named = ", ".join(str(value) for value, _label in field.choices if value)
+                choices: Any = field.choices  # pairs, by now
+                named = ", ".join(str(value) for value, _label in choices if value)
                 sentence = _("“{input}” is not one of: {choices}.")
                 said = sentence.format(input="%(value)s", choices=named.replace("%", "%%"))
                 field.error_messages["invalid_choice"] = said

@@ -179,8 +179,9 @@ class TenantForeignKey(models.ForeignKey[Any, Any]):
     def set_attributes_from_name(self, name: str) -> None:
         """Without words of its own a key is called as what it points at, also where it is read."""
         super().set_attributes_from_name(name)
-        if self._verbose_name is None:
-            self.verbose_name = lazy(self._words, str)()  # type: ignore[assignment] # a lazy text
+        field: Any = self  # what was given is not in the stubs
+        if field._verbose_name is None:
+            field.verbose_name = lazy(self._words, str)()
 
     def _words(self) -> str:
         model = self.remote_field.model

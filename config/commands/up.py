@@ -35,10 +35,7 @@ PATH_SECONDS = 300.0
 QUIETLY = {"LOG_LEVEL": "WARNING"}  # for what prints its own line for each step
 # In a container one is root, and the worker would say so each time.
 EXPECTED_WARNINGS = "ignore:You're running the worker with superuser"
-MEASUREMENTS = (
-    "`python3 manage.py demo`, in another terminal, sends real measurements of their meters\n"
-    "and bills them."
-)
+MEASURING = "Real measurements of their meters are being sent and billed, as “manage.py demo” does:"
 
 
 @dataclass
@@ -90,9 +87,12 @@ def run(arguments: list[str]) -> int:
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(each, lambda number, _: children.events.put(f"signal {number}"))
         try:
-            bring_up(installation, children, steps, port, with_demo=not chosen.no_demo)
+            is_new = bring_up(installation, children, steps, port, with_demo=not chosen.no_demo)
             if chosen.check:
                 return check(children, steps)
+            if is_new:
+                print(MEASURING, flush=True)
+                children.start("demo", [sys.executable, "manage.py", "demo"], is_vital=False)
             return watch(children)
         except Interrupted as reason:
             print(f"Stopping: {reason}.", flush=True)
@@ -114,8 +114,9 @@ class Interrupted(Exception):
 
 def bring_up(
     installation: Installation, children: Children, steps: Steps, port: int, *, with_demo: bool
-) -> None:
-    """Start everything in the order in which one needs the other."""
+) -> bool:
+    """Start everything in the order in which one needs the other; whether the demonstration
+    companies are new."""
     address = f"http://127.0.0.1:{port}"
     children.environment |= start_servers(installation, steps) | {
         "PUBLIC_URL": address,
@@ -128,6 +129,7 @@ def bring_up(
     # Beside the database's own files: the demonstration tenants go when those do.
     home = installation.postgres.folder if installation.postgres else installation.folder
     sign_ins = home / "sign-ins"
+    is_new = with_demo and not sign_ins.exists()
     with steps.step("tables"):
         prepare(children, sign_ins if with_demo else None)
     simulators = simulator_ports()
@@ -146,7 +148,8 @@ def bring_up(
     start_when_used(children)
     print(f"\nPulso is at {address}/admin/\n")
     if sign_ins.exists():
-        print(f"{sign_ins.read_text().rstrip()}\n\n{MEASUREMENTS}\n", flush=True)
+        print(f"{sign_ins.read_text().rstrip()}\n", flush=True)
+    return is_new
 
 
 def start_servers(installation: Installation, steps: Steps) -> dict[str, str]:

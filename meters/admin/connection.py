@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -114,6 +114,10 @@ class ConnectionAdmin(TenantAdmin):
         initial["meter"] = asked_row(Meter.objects.all(), initial.pop("meter", None))
         return initial
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """How it goes is not known of a new one."""
+        return FIELDSETS if obj else FIELDSETS[:-1]
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [*super().get_readonly_fields(request, obj), "said", *(["meter"] if obj else [])]
 
@@ -136,6 +140,10 @@ class ConnectionAdmin(TenantAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         ask_soon(obj)
+
+    def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        """On to its page, where it is tested."""
+        return HttpResponseRedirect(self.page_of(obj))
 
     @display(description=gettext_lazy("Meter"), header=True, ordering="meter__serial")
     def subject(self, row: Any) -> list[str]:

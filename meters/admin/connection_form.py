@@ -221,7 +221,7 @@ FIELDSETS: Final = (
     ),
     (gettext_lazy("How often"), {"fields": [("poll_every_seconds", "timeout_ms")]}),
     (
-        gettext_lazy("How the registers are read"),
+        gettext_lazy("How it is read"),
         {"fields": [("word_order", "byte_order"), "options"]},
     ),
     (gettext_lazy("How it goes"), {"fields": [("state", "last_ok_at"), "said"]}),

@@ -125,8 +125,7 @@ class DeviceKeyAdmin(TenantAdmin):
     @display(description=gettext_lazy("Situation"))
     def situation(self, key: DeviceKey) -> str:
         if key.revoked_at:
-            said = _("Revoked on %(when)s") % {"when": when.moment(key.revoked_at)}
-            return chip("key_revoked", said)
+            return chip("key_revoked", f"{_('Revoked')} · {when.moment(key.revoked_at)}")
         if key.expires_at is None:
             return chip("active", _("Works"))
         if key.expires_at <= timezone.now():

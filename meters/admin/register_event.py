@@ -31,7 +31,7 @@ from clients.kernel.verbs import dialog_done, verb
 from clients.kernel.work import Verb, WorkItem, work
 from meters.admin.dialogs import AskAgainDialog, NoteDialog
 from meters.admin.places import client_cell
-from meters.admin.register_field import RegisterField, unit_of_register
+from meters.admin.register_field import RegisterField
 from meters.models import EventKind, EventState, Meter, RegisterEvent
 from meters.selectors import register_events as asked
 from meters.selectors.places import called, client_of, name_of
@@ -100,7 +100,7 @@ class CorrectDialog(NoteDialog, AskAgainDialog):
         super().__init__(*args, **kwargs)
         event = RegisterEvent.objects.filter(public_id=self.object_id).first()
         used: Any = self.fields["used"]
-        used.name_unit(unit_of_register(event.register if event else ""))
+        used.name_unit(asked.unit_of_register(event.register if event else ""))
         if event is not None:
             field: Any = self.fields["kind"]
             field.choices = [("", _("Choose …")), *_choices(event)]

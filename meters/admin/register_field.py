@@ -25,11 +25,6 @@ def unit_shown(kind: str) -> str:
     return UNITS.get(MeterKind(kind), "kWh")
 
 
-def unit_of_register(register: str) -> str:
-    """The same for a register by its name."""
-    return "m³" if register == "volume_l" else "kvarh" if register.endswith("_varh") else "kWh"
-
-
 def parse_register(text: str) -> int:
     """Wh or L from kWh or m³: `1.234,5`, `1234,567`, `1234.5`; raises ValueError.
 

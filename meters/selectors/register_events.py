@@ -11,8 +11,7 @@ from clients.kernel import show
 from meters.models import EventState, Meter, RegisterEvent
 from meters.selectors.places import with_serving
 
-WH_PER_KWH: Final = 1_000
-L_PER_M3: Final = 1_000
+SMALLER: Final = 1_000  # Wh in a kWh, varh in a kvarh, litres in a m³
 
 
 def to_check() -> QuerySet[RegisterEvent]:
@@ -34,9 +33,12 @@ def measure(register: str, amount: Decimal | int | None) -> str:
     """A register's value as people read it: `1.234,567 kWh`."""
     if amount is None:
         return "—"
-    if register == "volume_l":
-        return show.measure(Decimal(amount) / L_PER_M3, "m³", 3)
-    return show.measure(Decimal(amount) / WH_PER_KWH, "kWh", 3)
+    return show.measure(Decimal(amount) / SMALLER, unit_of_register(register), 3)
+
+
+def unit_of_register(register: str) -> str:
+    """The unit in which a register counts for people: a thousand of its own."""
+    return "m³" if register == "volume_l" else "kvarh" if register.endswith("_varh") else "kWh"
 
 
 def used_in(event: RegisterEvent) -> Decimal | None:

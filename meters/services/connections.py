@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from django.db import connections
 from django.db.models.functions import Now
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -81,6 +82,10 @@ RULES: Final = {
     "all_zero": gettext_lazy("every register is zero"),
     "silent": gettext_lazy("the device says nothing"),
 }
+# Rules about the device as a whole, not about one of its values.
+OF_THE_DEVICE: Final = frozenset(
+    {"no_such_registers", "refused_function", "refused_length", "all_zero", "silent"}
+)
 
 
 def sentence_of(code: str, facts: dict[str, Any]) -> str:
@@ -101,7 +106,12 @@ def doubt_of(quantity: str, rule: Any, value: float | None) -> str:
 
 def doubts_in_words(doubts: Sequence[Doubt]) -> list[str]:
     """What cannot be, a sentence each."""
-    return [doubt_of(d.quantity, RULES.get(d.rule, d.rule), d.value) for d in doubts]
+    return [
+        f"{capfirst(str(RULES[d.rule]))}."
+        if d.rule in OF_THE_DEVICE
+        else doubt_of(d.quantity, RULES.get(d.rule, d.rule), d.value)
+        for d in doubts
+    ]
 
 
 def profile_choices() -> list[tuple[str, str]]:

@@ -32,6 +32,9 @@ JOBS: Final[dict[str, Any]] = {  # lazy texts, by the task's name
     "monitoring.tasks.sweep_alarm_notices": _("Tell people of alarms"),
     "monitoring.tasks.tidy": _("Clear away what is old"),
 }
+TABLES: Final[dict[str, Any]] = {  # of models that have no words of their own
+    "messaging_webhooknotice": _("Notices of messaging services"),
+}
 
 
 def job_in_words(name: str) -> str:
@@ -41,6 +44,8 @@ def job_in_words(name: str) -> str:
 
 def table_in_words(table: str) -> str:
     """What the rows of a table are called, such as `Messages`; its name for none of ours."""
+    if table in TABLES:
+        return str(TABLES[table])
     for model in apps.get_models():
         if model._meta.db_table == table:
             return str(capfirst(str(model._meta.verbose_name_plural)))

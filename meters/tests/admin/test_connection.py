@@ -182,7 +182,7 @@ def test_a_device_that_refuses_the_profiles_function_is_asked_by_the_others(
         link = reverse("admin:meters_connection_test", args=[row.public_id])
         window = browser.post(link, SAID, headers=HTMX).content.decode()
 
-    assert "the device refuses the way in which this profile asks" in window
+    assert "The device refuses the way in which this profile asks" in window
     assert "This would fit" in window
     adopt = reverse("admin:meters_connection_adopt", args=[row.public_id])
     assert f"{adopt}?profile=eastron-sdm630" in window

@@ -13,6 +13,7 @@ from clients.models import Tenant
 from clients.testing import sign_in
 from meters.admin.register_field import parse_register
 from meters.models import Disregarded, Edit, Installation, Interval, Meter, Quality
+from meters.selectors.register_events import measure
 from meters.services.intervals import recompute_all_touched
 from meters.testing import keep_readings, make_meter, make_metering_point, register_rows
 
@@ -198,3 +199,9 @@ def test_a_meter_of_water_is_asked_in_cubic_metres(acacia: Tenant) -> None:
     assert "(m³)" in window
     with acting_for(acacia.pk):
         assert Installation.objects.get(meter=meter).start_register == 12_345
+
+
+def test_a_register_of_reactive_energy_is_written_in_kvarh() -> None:
+    with override("en"):
+        assert measure("reactive_import_varh", 1_500) == "1.500\u00a0kvarh"
+        assert measure("energy_import_wh", 1_500) == "1.500\u00a0kWh"

@@ -114,7 +114,7 @@ def test_a_revoked_key_says_so_and_offers_nothing(acacia: Tenant) -> None:
     revoke_key(key, now=timezone.now())
     said = page(browser, "meters_devicekey_change", DeviceKey.objects.get())
 
-    assert "Revoked on" in said
+    assert "Revoked · " in said
     assert rotate not in said
 
 

@@ -156,6 +156,7 @@ def test_days_are_written_by_their_local_date(acacia: Tenant, meters: list[Meter
         total = DayTotal.objects.get(meter=meters[1])
     [row] = table(content)
     assert row["day"] == "2026-03-10"
+    assert row["power_max_w"] == "159,1"  # and not 159,10000610351562
     assert round(Decimal(row["energy_import_kwh"].replace(",", ".")) * 3_600_000) == (
         total.energy_import_ws
     )
