@@ -70,6 +70,12 @@ class MeteringPointInUse(DomainError):
     code = "metering_point_in_use"
 
 
+class WrongKind(DomainError):
+    """A meter of this kind cannot serve a metering point of that kind."""
+
+    code = "wrong_kind"
+
+
 class NotServingYet(DomainError):
     """The meter did not serve the metering point at that time."""
 
@@ -84,6 +90,12 @@ class BadFile(DomainError):
     """A file cannot be imported; nothing of it is stored."""
 
     code = "bad_file"
+
+
+class Doubtful(DomainError):
+    """What is asked for is hardly meant. Asked again with `anyway` it is done."""
+
+    code = "doubtful"
 
 
 class BadEdit(DomainError):

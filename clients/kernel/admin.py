@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.options import IS_POPUP_VAR
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import SuspiciousOperation
 from django.db.models import Model
 from django.forms import Media
@@ -17,6 +18,7 @@ from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
+from unfold.fields import UnfoldAdminReadonlyField
 from unfold.views import ChangeList
 
 from clients.kernel.forms import TenantForm
@@ -26,6 +28,18 @@ from clients.kernel.sites import platform_site, tenant_site
 from clients.kernel.verbs import row_or_404
 
 HEAVY = ("xregexp", "urlify", "prepopulate")
+
+
+def _link_to(field: UnfoldAdminReadonlyField, remote_field: Any, row: Model) -> str:
+    """A row that a read-only field names, linked where this site has a page for it."""
+    page = field.model_admin.admin_site._registry.get(remote_field.model)
+    if not isinstance(page, PulsoAdmin):
+        return str(row)
+    return format_html('<a href="{}" class="text-link">{}</a>', page.page_of(row), row)
+
+
+# There is no other door: the form's classes name one another.
+UnfoldAdminReadonlyField.get_admin_url = _link_to
 
 
 def office_page(*models: type[Model]) -> Any:
@@ -78,6 +92,13 @@ class PulsoAdmin(ModelAdmin):
         context |= {"show_save_and_continue": False, "show_save_and_add_another": False}
         context["save_words"] = self.save_words
         return super().render_change_form(request, context, *args, **how)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """What is chosen in a form is not linked: that link would show the key inside."""
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            field.widget.can_change_related = field.widget.can_view_related = False
+        return field
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

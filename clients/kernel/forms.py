@@ -17,6 +17,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from clients.kernel import show
+from clients.kernel.errors import DomainError
 from clients.kernel.money import LARGEST_CENTS
 from clients.kernel.tenancy import current_tenant_id
 
@@ -124,6 +125,10 @@ class BaseDialog(BaseDialogForm):
 
     def preview(self, object_id: str | None) -> dict[str, object]:
         return {}
+
+    def refused(self, error: DomainError) -> None:
+        """The rule's words are shown above the fields; a dialog may ask for more because of it."""
+        self.add_error(None, str(error))
 
     def render_before_template(self) -> str:
         if not self.preview_template:

@@ -5,7 +5,7 @@ Instants and days are in `when`, people's numbers in `people`.
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Final
 
 from django.utils.translation import get_language
@@ -54,6 +54,12 @@ def price(value: Decimal, currency: str = "BRL") -> str:
 def percent(share: Number, places: int = 0) -> str:
     """`93%` from 0.93."""
     return number(Decimal(str(share)) * 100, places) + "%"
+
+
+def part(share: Number) -> str:
+    """`99%` of 0.998, rounded down: what is not complete must not look so."""
+    whole = (Decimal(str(share)) * 100).quantize(Decimal(1), ROUND_FLOOR)
+    return f"{number(min(max(whole, Decimal(0)), Decimal(100)))}%"
 
 
 def measure(value: Number, unit: str, places: int = 0) -> str:

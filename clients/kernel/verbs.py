@@ -70,7 +70,7 @@ def verb(
                 with transaction.atomic():
                     answer = body(self, request, filled, *found)
             except DomainError as error:
-                filled.add_error(None, str(error))
+                filled.refused(error)
                 context = {"dialog": dialog, "form": filled, "form_submit_text": submit}
                 return render(request, "unfold/helpers/dialog.html", context)
             if isinstance(answer, HttpResponse):

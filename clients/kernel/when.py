@@ -73,6 +73,13 @@ def span(start: datetime, end: datetime, zone: tzinfo | None = None) -> str:
     return _("%(start)s to %(end)s") % {"start": clock(start, zone), "end": clock(end, zone)}
 
 
+def stretch(start: datetime, end: datetime, zone: tzinfo | None = None) -> str:
+    """`24 nov, 00:00 – 25 nov, 14:00`; the day once when it is one: `18 nov, 10:00 – 11:00`."""
+    first, last = timezone.localtime(start, zone), timezone.localtime(end, zone)
+    until = "" if first.date() == last.date() else f"{day(last.date())}, "
+    return f"{day(first.date())}, {first:%H:%M} – {until}{last:%H:%M}"
+
+
 def moment(value: datetime, zone: tzinfo | None = None, now: datetime | None = None) -> str:
     """The time alone when it is today, else the day too: `14:05`, `25 nov, 14:05`."""
     local, today = timezone.localtime(value, zone), timezone.localtime(now, zone).date()

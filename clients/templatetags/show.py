@@ -100,6 +100,7 @@ def words() -> SafeString:
         "thousands": _("{n}k"),
         "volume": _("Consumption"),
         "with_estimate": _("(partly estimated)"),
+        "with_typed": _("(partly typed)"),
         "estimated": _("estimated"),
         "peak": _("peak {value} at {time}"),
         "this_period": _("This period"),

@@ -194,7 +194,7 @@ def chart_of(event: AlarmEvent, now: datetime) -> dict[str, Any] | None:
     t = [int(at.timestamp()) for at in series.times]
     longest = int(QUARTER.total_seconds()) * 2
     holes = [Mark(a, b, "missing") for a, b in pairwise(t) if b - a > longest]
-    limit = alarm_words.amount(event.metric, event.threshold)
+    limit = alarm_words.exact(event.metric, event.threshold)
     return {
         "columns": Columns(t, list(series.values), marks=holes).as_json(),
         "zone": zone_of(event.meter).key,

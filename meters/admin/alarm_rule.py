@@ -194,6 +194,7 @@ class AlarmRuleAdmin(DetailAdmin):
         return {
             "title": subject.name,
             "sentence": alarm_words.sentence(subject),
+            "margin": alarm_words.exact(subject.metric, subject.hysteresis or None),
             "events": event_rows(events[:10]),
         }
 

@@ -131,7 +131,7 @@ def _load(found: LoadDuration) -> dict[str, Any]:
         "peak": show.power(found.peak_w),
         "mean": show.power(found.mean_w),
         "factor": show.percent(found.load_factor) if found.load_factor is not None else "—",
-        "known": show.percent(found.known),
+        "known": show.part(found.known),
         "rows": [
             (show.percent(place / 100), show.power(found.watts[place]))
             for place in range(0, 101, 5)
@@ -155,7 +155,7 @@ def _demand(found: Demand, zone: ZoneInfo) -> dict[str, Any]:
         "max": show.power(found.max_w),
         "at": when.moment(found.max_at, zone),
         "mean": show.power(found.mean_w),
-        "known": show.percent(found.known),
+        "known": show.part(found.known),
         "quarters": show.number(found.quarters),
         "left_out": show.number(found.left_out) if found.left_out else "",
         "sources": found.sources,

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from clients.kernel import when
 from clients.kernel.chips import look
-from meters.models import Meter
+from meters.models import Handling, Meter, Quarantine
 from meters.selectors.clocks import Clock, clocks_of
 
 look("ahead", "warn", "schedule")
@@ -32,10 +33,16 @@ def clock_words(meter: Meter, now: datetime) -> ClockWords | None:
     if clock is None or clock.state == "right":
         return None
     far = when.duration(timedelta(seconds=abs(round(clock.skew_s or 0))))
-    texts = {
-        "ahead": _("Clock %(far)s ahead"),
-        "behind": _("Readings arrive %(far)s late"),
-        "wrong": _("Impossible clock (%(count)d readings)"),
-    }
-    said = texts[clock.state] % {"far": far, "count": clock.wrong_count}
-    return ClockWords(clock.state, said, clock)
+    if clock.state == "wrong":
+        return ClockWords(clock.state, _wrong(meter), clock)
+    texts = {"ahead": _("Clock %(far)s ahead"), "behind": _("Readings arrive %(far)s late")}
+    return ClockWords(clock.state, texts[clock.state] % {"far": far}, clock)
+
+
+def _wrong(meter: Meter) -> str:
+    """With how many readings wait because of it, as the home page counts them."""
+    count = Quarantine.objects.filter(meter=meter, status=Handling.WAITING).count()
+    if not count:
+        return _("Impossible clock")
+    said = ngettext("Impossible clock (%(n)d waits)", "Impossible clock (%(n)d wait)", count)
+    return said % {"n": count}

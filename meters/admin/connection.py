@@ -147,7 +147,8 @@ class ConnectionAdmin(TenantAdmin):
 
     @display(description=gettext_lazy("Meter"), header=True, ordering="meter__serial")
     def subject(self, row: Any) -> list[str]:
-        return [name_of(row.meter), " · ".join(filter(None, [row.meter.model, row.meter.serial]))]
+        number = row.meter.serial if row.meter.serving else ""  # else it is the name
+        return [name_of(row.meter), " · ".join(filter(None, [row.meter.model, number]))]
 
     @display(description=gettext_lazy("How"), ordering="bus")
     def how(self, row: Connection) -> str:

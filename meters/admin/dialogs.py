@@ -12,11 +12,14 @@ from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
 )
 
+from clients.kernel.errors import DomainError
 from clients.kernel.forms import BaseDialog, MomentField
 from clients.kernel.periods import Period
 from meters.admin.register_field import RegisterField, unit_shown
+from meters.errors import Doubtful
 from meters.models import Meter, MeteringPoint, MeterKind, Method
 
 MULTIPLIER = {
@@ -48,6 +51,19 @@ class NoteDialog(BaseDialog):
     )
 
 
+class AskAgainDialog(BaseDialog):
+    """Asks once more, with the reason, before something is done that is hardly meant."""
+
+    anyway = forms.BooleanField(
+        label=_("Do it anyway"), required=False, widget=forms.HiddenInput, help_text=""
+    )
+
+    def refused(self, error: DomainError) -> None:
+        super().refused(error)
+        if isinstance(error, Doubtful):
+            self.fields["anyway"].widget = UnfoldBooleanSwitchWidget()
+
+
 class RegisterDialog(BaseDialog):
     """Asks for what a meter's register shows, in the unit in which it shows it."""
 
@@ -70,8 +86,9 @@ class InstallDialog(RegisterDialog):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: the dialog's own arguments
         super().__init__(*args, **kwargs)
+        kinds = Meter.objects.filter(public_id=self.object_id).values("kind")
         field: Any = self.fields["metering_point"]
-        field.queryset = free_points()
+        field.queryset = free_points().filter(kind__in=kinds)
         field.label_from_instance = place_in_words
 
 
@@ -92,7 +109,8 @@ class ExchangeDialog(RegisterDialog):
         super().__init__(*args, **kwargs)
         busy = Q(installations__ends_at__isnull=True, installations__isnull=False)
         field: Any = self.fields["new_meter"]
-        field.queryset = Meter.objects.filter(is_active=True).exclude(busy)
+        kinds = Meter.objects.filter(public_id=self.object_id).values("kind")
+        field.queryset = Meter.objects.filter(is_active=True, kind__in=kinds).exclude(busy)
 
 
 class RemoveDialog(RegisterDialog):
@@ -106,14 +124,11 @@ class MultiplierDialog(RegisterDialog):
     register = RegisterField(label=_("What the register showed then"))
 
 
-class StretchDialog(RegisterDialog):
-    """A stretch of whole quarter-hours, and why it is filled."""
+class TimeDialog(BaseDialog):
+    """From when until when."""
 
-    start = MomentField(label=_("From"), help_text=_("On a quarter-hour: 14:00, 14:15 …"))
+    start = MomentField(label=_("From"), help_text=_("Empty: now."))
     end = MomentField(label=_("Until"), help_text="")
-    reason = forms.CharField(
-        label=_("Why"), min_length=3, max_length=200, widget=UnfoldAdminTextInputWidget
-    )
 
     def clean(self) -> dict[str, Any]:
         said: dict[str, Any] = super().clean() or self.cleaned_data
@@ -125,9 +140,38 @@ class StretchDialog(RegisterDialog):
         return said
 
 
-class FillInDialog(StretchDialog):
+class StretchDialog(TimeDialog, RegisterDialog):
+    """A stretch of whole quarter-hours, and why it is filled."""
+
+    start = MomentField(label=_("From"), help_text=_("On a quarter-hour: 14:00, 14:15 …"))
+    reason = forms.CharField(
+        label=_("Why"), min_length=3, max_length=200, widget=UnfoldAdminTextInputWidget
+    )
+    field_order: Any = ("start", "end", "reason")
+
+
+class CountAgainDialog(TimeDialog):
+    """Which readings; the seconds of a single one may be said."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: the dialog's own arguments
+        super().__init__(*args, **kwargs)
+        for name in ("start", "end"):
+            self.fields[name].required = True
+            self.fields[name].widget.attrs["step"] = "1"
+        self.fields["start"].help_text = ""
+        self.fields["end"].help_text = _("A reading of this very instant is not among them.")
+
+
+class LeaveOutDialog(CountAgainDialog):
+    reason = forms.CharField(
+        label=_("Why"), min_length=3, max_length=200, widget=UnfoldAdminTextInputWidget
+    )
+    field_order = ("start", "end", "reason")
+
+
+class FillInDialog(StretchDialog, AskAgainDialog):
     amount = RegisterField(label=_("Used in all"), required=True, help_text="")
-    field_order = ("start", "end", "amount", "reason")
+    field_order = ("start", "end", "amount", "reason", "anyway")
 
 
 class EstimateDialog(StretchDialog):

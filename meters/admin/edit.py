@@ -21,7 +21,7 @@ from clients.kernel.verbs import verb
 from meters.models import Edit
 from meters.models.interval import ML_PER_L, WS_PER_WH
 from meters.selectors.register_events import measure
-from meters.services.editing import undo_edit
+from meters.services.validation.decisions import take_back_edit
 
 
 @office_page(Edit)
@@ -65,7 +65,7 @@ class EditAdmin(TenantAdmin):
 
     @display(description=gettext_lazy("When"), ordering="starts_at")
     def stretch(self, edit: Edit) -> str:
-        return f"{when.moment(edit.starts_at)} – {when.moment(edit.ends_at)}"
+        return when.stretch(edit.starts_at, edit.ends_at)
 
     @display(description=gettext_lazy("Amount"))
     def amount(self, edit: Edit) -> str:
@@ -82,11 +82,16 @@ class EditAdmin(TenantAdmin):
         gettext_lazy("Take it back"),
         icon="undo",
         title=gettext_lazy("Take it back?"),
-        text=gettext_lazy("What the readings say stands again; use is computed again."),
+        text=gettext_lazy(
+            "What the readings say stands again; use is computed again. A suspicion that was "
+            "answered by it waits again."
+        ),
         submit=gettext_lazy("Take it back"),
     )
     def undo(self, request: HttpRequest, form: Any, edit: Edit) -> str:
-        undo_edit(edit, author=actor_label(), now=timezone.now())
+        waiting = take_back_edit(edit, author=actor_label(), now=timezone.now())
+        if waiting:
+            return _("Taken back; the readings count again and the suspicion waits for you.")
         return _("Taken back; use is computed again.")
 
 

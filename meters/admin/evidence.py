@@ -28,6 +28,7 @@ NAMES: Final = {
     "used_days": gettext_lazy("Days used, of the seven before"),
     "estimated": gettext_lazy("Estimated"),
     "times": gettext_lazy("Times"),
+    "spreads": gettext_lazy("Off by"),
     "highest": gettext_lazy("Highest"),
     "limit": gettext_lazy("Limit"),
     "worst": gettext_lazy("Farthest"),
@@ -101,6 +102,8 @@ def _value(key: str, value: Any, unit: str) -> str:
     if suffix:
         units = {"_l_per_h": "L/h", "_v": "V", "_hz": "Hz"}
         return show.measure(value, units[suffix], places)
+    if key == "spreads":
+        return _("%(n)s× the usual spread") % {"n": show.number(value, 1)}
     if key == "times":
         return f"{show.number(value, 1)}×"
     if key in UNITS or key in {"before", "after", "usual_peak"}:

@@ -44,7 +44,8 @@ from meters.models import (
     Severity,
 )
 from meters.selectors import exceptions as asked
-from meters.selectors.places import client_of, name_of, zone_of
+from meters.selectors.columns import SUMS
+from meters.selectors.places import called, client_of, name_of, zone_of
 from meters.services.validation.catalogue import CATALOGUE
 from meters.services.validation.decisions import (
     accept_exception,
@@ -236,13 +237,16 @@ class MeterExceptionAdmin(DetailAdmin):
                 "t": found.t,
                 "v": line.v,
                 "marks": [asdict(mark) for mark in [*found.marks, stretch]],
+                "summed": line.quantity in SUMS,
             },
+            "is_summed": line.quantity in SUMS,
+            "is_filled": any(mark.kind in {"estimated", "edited"} for mark in found.marks),
             "has_data": any(value is not None for value in line.v),
         }
 
     @display(description=gettext_lazy("Suspicion"), header=True, ordering="rule")
     def subject(self, row: Any) -> list[str]:
-        return [str(row.get_rule_display()), f"{name_of(row.meter)} · {row.meter.serial}"]
+        return [str(row.get_rule_display()), called(row.meter)]
 
     @display(description=gettext_lazy("Client"))
     def customer(self, row: Any) -> str:

@@ -103,7 +103,8 @@ def consumption(request: HttpRequest, tenant: Tenant) -> list[Figure]:
     before_first = (first - timedelta(days=1)).replace(day=1)
     before = day_sums(before_first, before_first + timedelta(days=newest.day))
     then, now = total(before, column), total(days, column)
-    known = total(days, "known") / (total(days, "expected") or 1)
+    came = total(days, "known") - total(days, "estimated")
+    known = came / (total(days, "expected") or 1)
     change = (now - then) / then if then else None
     note = _("than in %(month)s until day %(day)d") % {
         "month": when.long_month(before_first),
@@ -113,7 +114,7 @@ def consumption(request: HttpRequest, tenant: Tenant) -> list[Figure]:
         Figure(
             _("Measured in %(month)s") % {"month": month_name(first, today)},
             (show.volume if unit == "volume" else show.energy)(now / divisor),
-            _("%(share)s of the data came") % {"share": show.percent(min(known, 1))},
+            _("%(share)s of the data came") % {"share": show.part(known)},
             reverse("admin:meters_meter_changelist"),
             change,
             note,

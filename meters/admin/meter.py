@@ -90,7 +90,14 @@ class MeterAdmin(MeterVerbs, DetailAdmin):
         "exchange",
         {
             "title": gettext_lazy("More"),
-            "items": ["fill_in", "estimate", "change_multiplier", "take_down"],
+            "items": [
+                "fill_in",
+                "estimate",
+                "disregard",
+                "regard",
+                "change_multiplier",
+                "take_down",
+            ],
         },
     )
     empty_icon = "speed"
@@ -150,7 +157,8 @@ class MeterAdmin(MeterVerbs, DetailAdmin):
 
     @display(description=gettext_lazy("Meter"), header=True, ordering="serial")
     def subject(self, meter: Any) -> list[str]:
-        return [name_of(meter), " · ".join(filter(None, [meter.model, meter.serial]))]
+        number = meter.serial if meter.serving else ""  # else it is the name
+        return [name_of(meter), " · ".join(filter(None, [meter.model, number]))]
 
     @display(description=gettext_lazy("Client"))
     def who(self, meter: Any) -> str:
@@ -172,7 +180,7 @@ class MeterAdmin(MeterVerbs, DetailAdmin):
         share = min(meter.known_s / meter.expected_s, 1)
         bar = '<span class="p-meterbar" aria-hidden="true"><i style="width:{}%"></i></span>'
         text = '<span class="p-num p-inline">{}</span>'
-        return format_html(bar + text, f"{share * 100:.0f}", show.percent(share))
+        return format_html(bar + text, f"{share * 100:.0f}", show.part(share))
 
     @display(description=gettext_lazy("Use this month"))
     def use(self, meter: Any) -> str:

@@ -13,8 +13,10 @@ from django.utils.translation import gettext_lazy
 
 from clients.kernel import show, when
 from clients.kernel.panels import Figure
+from clients.kernel.periods import Period
 from meters.models import Meter
 from meters.selectors import series
+from meters.selectors.energy import metered_energy
 from meters.selectors.series import WATER, Summary
 from meters.selectors.view import Drawing, MeterPeriod, View, amounts
 
@@ -60,15 +62,23 @@ def starts_of(view: View) -> list[date]:
 
 
 def period_of(meter: Any, drawing: Drawing, zone: ZoneInfo) -> MeterPeriod:
-    point = meter.serving[0].metering_point if meter.serving else None
-    return MeterPeriod(meter, point, drawing.view.period(zone), drawing.summary.amount)
+    """What is shown, for its price: only what was measured while the meter served its point."""
+    period, amount = drawing.view.period(zone), drawing.summary.amount
+    place = meter.serving[0] if meter.serving else None
+    if place is None or place.starts_at >= period.end:
+        return MeterPeriod(meter, None, period, amount)
+    point = place.metering_point
+    if amount is not None and place.starts_at > period.start:
+        used = metered_energy([point.pk], Period(place.starts_at, period.end))[point.pk]
+        amount = used.volume_l if drawing.measure is WATER else used.energy_wh
+    return MeterPeriod(meter, point, period, amount)
 
 
 def own_figures(drawing: Drawing, zone: ZoneInfo) -> list[Figure]:
     """Amount with its completeness, peak with the base load, comparison over the same hours."""
     write, summary = amounts(drawing.measure), drawing.summary
     is_water = drawing.measure is WATER
-    known = _("%(share)s of the data") % {"share": show.percent(min(summary.known, 1))}
+    known = known_words(summary)
     names = {"volume": _("Volume"), "energy": _("Energy")}
     amount = write(summary.amount) if summary.amount is not None else "—"
     found = [Figure(names[drawing.measure.unit], amount, known)]
@@ -84,6 +94,25 @@ def own_figures(drawing: Drawing, zone: ZoneInfo) -> list[Figure]:
         found.append(Figure(_("Highest"), write(summary.peak)))
     found.append(comparison(summary, drawing.view))
     return found
+
+
+def known_words(summary: Summary) -> str:
+    """How much of the time was measured, and how much of it estimated or typed."""
+    if not summary.estimated and not summary.edited:
+        return _("%(share)s of the data") % {"share": show.part(summary.known)}
+    estimated, typed = (_whole(share) for share in (summary.estimated, summary.edited))
+    measured = max(int(min(summary.known, 1) * 100) - estimated - typed, 0)
+    parts = [_("%(share)s measured") % {"share": show.percent(measured / 100)}]
+    if estimated:
+        parts.append(_("%(share)s estimated") % {"share": show.percent(estimated / 100)})
+    if typed:
+        parts.append(_("%(share)s typed") % {"share": show.percent(typed / 100)})
+    return ", ".join(parts)
+
+
+def _whole(share: float) -> int:
+    """In hundredths, and at least one: what is not measured is not rounded away."""
+    return max(round(share * 100), 1) if share else 0
 
 
 def comparison(summary: Summary, view: View) -> Figure:

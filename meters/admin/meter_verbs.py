@@ -6,21 +6,24 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.enums import ActionVariant
 
 from clients.kernel.tenancy import actor_label
 from clients.kernel.verbs import verb
 from meters.admin.dialogs import (
+    CountAgainDialog,
     EstimateDialog,
     ExchangeDialog,
     FillInDialog,
     InstallDialog,
+    LeaveOutDialog,
     MultiplierDialog,
     RemoveDialog,
 )
 from meters.admin.register_field import written
 from meters.models import Meter
+from meters.services.disregarding import count_again, leave_out
 from meters.services.editing import edit_interval, estimate_gap
 from meters.services.installations import (
     change_multiplier,
@@ -104,7 +107,7 @@ class MeterVerbs:
 
     @verb(
         gettext_lazy("Change the multiplier"),
-        icon="close",
+        icon="transform",
         title=gettext_lazy("Other transformers"),
         text=gettext_lazy("Before and after, each stretch keeps the multiplier it had."),
         submit=gettext_lazy("Change"),
@@ -140,6 +143,7 @@ class MeterVerbs:
             filled["amount"],
             reason=filled["reason"],
             author=actor_label(),
+            anyway=filled["anyway"],
         )
         return _("Kept; use is computed again within a minute.")
 
@@ -157,3 +161,38 @@ class MeterVerbs:
             meter, filled["period"], filled["method"], author=actor_label(), reason=filled["reason"]
         )
         return _("Estimated; it is marked as such wherever it is shown.")
+
+    @verb(
+        gettext_lazy("Leave readings out"),
+        icon="block",
+        title=gettext_lazy("Leave readings out"),
+        text=gettext_lazy(
+            "They stay stored, but nothing is computed from them. You can take it back."
+        ),
+        submit=gettext_lazy("Leave them out"),
+        form=LeaveOutDialog,
+    )
+    def disregard(self, request: HttpRequest, form: Any, meter: Any) -> str:
+        filled = form.cleaned_data
+        count = leave_out(meter, filled["period"], reason=filled["reason"], author=actor_label())
+        return ngettext(
+            "%(n)d reading is left out; use is computed again.",
+            "%(n)d readings are left out; use is computed again.",
+            count,
+        ) % {"n": count}
+
+    @verb(
+        gettext_lazy("Have readings count again"),
+        icon="undo",
+        title=gettext_lazy("Have readings count again"),
+        text=gettext_lazy("All that were left out in this time, by whomever, count again."),
+        submit=gettext_lazy("Count them"),
+        form=CountAgainDialog,
+    )
+    def regard(self, request: HttpRequest, form: Any, meter: Any) -> str:
+        count = count_again(meter, form.cleaned_data["period"])
+        return ngettext(
+            "%(n)d reading counts again; use is computed again.",
+            "%(n)d readings count again; use is computed again.",
+            count,
+        ) % {"n": count}

@@ -13,7 +13,9 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from clients.kernel.forms import MomentField, TenantForm
 from meters.admin.dialogs import MULTIPLIER, free_points, place_in_words
 from meters.admin.register_field import RegisterField
+from meters.errors import WrongKind
 from meters.models import Installation, Meter, MeteringPoint
+from meters.services.installations import require_same_kind
 
 PLACED = (
     gettext_lazy("Where it is installed"),
@@ -52,4 +54,11 @@ class NewMeterForm(TenantForm):
             later = Q(ends_at__isnull=True) | Q(ends_at__gt=since)
             if Installation.objects.filter(later, metering_point=point).exists():
                 self.add_error("since", _("Another meter serves this point at that time."))
+        if point and said.get("kind"):
+            try:
+                require_same_kind(
+                    Meter(serial=said.get("serial") or _("This meter"), kind=said["kind"]), point
+                )
+            except WrongKind as error:
+                self.add_error("metering_point", str(error))
         return said

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from django.db.models import Count, Max, Min
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -24,19 +24,24 @@ from meters.admin.edit import edited
 from meters.admin.meter import SITUATIONS
 from meters.admin.next_steps import link_to, sites_of
 from meters.admin.register_event import events_of
-from meters.admin.set_apart import said_in
+from meters.admin.set_apart import differing
 from meters.models import (
     Conflict,
+    Disregarded,
     Edit,
     Estimate,
     Handling,
     Meter,
+    MeterKind,
     Quarantine,
 )
 from meters.models.interval import ML_PER_L, WS_PER_WH
+from meters.models.reading import moment
 from meters.selectors import presence
+from meters.selectors.clocks import differences
+from meters.selectors.energy import MeteredEnergy, metered_energy
 from meters.selectors.estimated import estimated_stretches
-from meters.selectors.places import name_of, with_serving
+from meters.selectors.places import called, name_of, with_serving
 from meters.selectors.register_events import measure, to_check_of
 from meters.selectors.series import measure_of
 from meters.selectors.view import amounts
@@ -51,14 +56,17 @@ def meters_of(client: Client) -> Any:
 
 
 def listed(client: Client) -> list[dict[str, Any]]:
-    """The client's meters with state, last reading and this month's use, ready to show."""
+    """The client's meters with state, last reading and this month's use, ready to show.
+
+    The use is the place's: through every exchange, and nothing that was measured elsewhere.
+    """
     now = timezone.now()
-    month = month_of(timezone.localdate(), ZoneInfo("UTC"))
+    month = month_of(timezone.localdate(), timezone.get_current_timezone())
     meters: Any = presence.with_presence(meters_of(client))
-    meters = presence.with_use(meters, month.start.date(), month.end.date())
-    meters = meters.prefetch_related(with_serving("installations"))
+    shown = list(meters.prefetch_related(with_serving("installations"))[:SHOWN])
+    used = metered_energy([meter.serving[0].metering_point_id for meter in shown], month)
     rows = []
-    for meter in meters[:SHOWN]:
+    for meter in shown:
         state = presence.situation(meter.seen_at, now)
         rows.append(
             {
@@ -67,10 +75,18 @@ def listed(client: Client) -> list[dict[str, Any]]:
                 "state": state,
                 "state_name": SITUATIONS[state],
                 "seen": when.ago(meter.seen_at, now) if meter.seen_at else "",
-                "use": presence.use_of(meter),
+                "use": used_at(meter, used[meter.serving[0].metering_point_id]),
             }
         )
     return rows
+
+
+def used_at(meter: Meter, used: MeteredEnergy) -> str:
+    """What the place used, in the meter's unit; "" when nothing is known."""
+    if not used.evidence["intervals"]:
+        return ""
+    is_water = meter.kind == MeterKind.WATER
+    return show.volume(used.volume_l) if is_water else show.energy(used.energy_wh)
 
 
 @panel(
@@ -120,11 +136,9 @@ def quality(request: HttpRequest, meter: Meter) -> dict[str, Any]:
         "edits": [
             {"row": row, "amount": edited(row)} for row in Edit.objects.filter(meter=meter)[:SHOWN]
         ],
+        "left_out": left_out(meter),
         "clock": clock_words(meter, timezone.now()),
-        "conflicts": [
-            {"row": row, "said": said_in(row.reading)}
-            for row in conflicts.order_by("-measured_at")[:SHOWN]
-        ],
+        "conflicts": said_twice(conflicts.order_by("-measured_at")[:SHOWN]),
         "quarantined": quarantined.order_by("-received_at")[:SHOWN],
         "estimated": [
             {"row": row, "amount": "—" if row.amount is None else write(row.amount)}
@@ -132,6 +146,32 @@ def quality(request: HttpRequest, meter: Meter) -> dict[str, Any]:
         ],
         "more_estimated": show.number(count - len(stretches)) if count > len(stretches) else "",
     }
+
+
+def left_out(meter: Meter) -> list[dict[str, Any]]:
+    """What was left out by one decision in one line, newest first."""
+    runs = (
+        Disregarded.objects.filter(meter=meter)
+        .order_by()
+        .values("reason", "author", "created_at")
+        .annotate(first=Min("measured_at"), last=Max("measured_at"), n=Count("pk"))
+    )
+    return [
+        {
+            **run,
+            "when": moment(run["first"])
+            if run["n"] == 1
+            else when.stretch(run["first"], run["last"]),
+        }
+        for run in runs.order_by("-first")[:SHOWN]
+    ]
+
+
+def said_twice(conflicts: Any) -> list[dict[str, Any]]:
+    """Each contradiction with what counts and what came later, where they differ."""
+    rows = list(conflicts)
+    found = differences(rows)
+    return [{"row": row, "lines": differing(found[row.pk])} for row in rows]
 
 
 def unit_of(register: str) -> int:
@@ -157,7 +197,7 @@ def meters(text: str) -> list[SearchResult]:
     serving = with_serving("installations")
     return [
         SearchResult(
-            f"{name_of(meter)} · {meter.serial}",
+            called(meter),
             " · ".join([_("Meter"), meter.get_kind_display()]),
             reverse("admin:meters_meter_change", args=[meter.public_id]),
             "speed",

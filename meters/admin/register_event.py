@@ -29,17 +29,18 @@ from clients.kernel.listing import Card, state_cards
 from clients.kernel.tenancy import actor_label
 from clients.kernel.verbs import dialog_done, verb
 from clients.kernel.work import Verb, WorkItem, work
-from meters.admin.dialogs import NoteDialog
+from meters.admin.dialogs import AskAgainDialog, NoteDialog
 from meters.admin.places import client_cell
 from meters.admin.register_field import RegisterField
 from meters.models import EventKind, EventState, Meter, RegisterEvent
 from meters.selectors import register_events as asked
-from meters.selectors.places import client_of, name_of
+from meters.selectors.places import called, client_of, name_of
 from meters.services.register_events import (
     CORRECTIONS,
     confirm_event,
     correct_event,
     reopen_event,
+    would_book,
 )
 
 look("detected", "warn", "help")
@@ -70,9 +71,11 @@ MEANINGS = {
 }
 
 
-class CorrectDialog(NoteDialog):
+class CorrectDialog(NoteDialog, AskAgainDialog):
+    """Nothing is chosen beforehand, and each choice says what it would book."""
+
     kind = forms.ChoiceField(
-        label=gettext_lazy("What it was"),
+        label=gettext_lazy("What it was, and what would count as used"),
         choices=[(kind.value, kind.label) for kind in CORRECTIONS],
         widget=UnfoldAdminSelectWidget,
     )
@@ -91,13 +94,31 @@ class CorrectDialog(NoteDialog):
             "Only for a changed unit: 0.001 when it now counts 1,000 times finer."
         ),
     )
-    field_order = ("kind", "used", "factor", "note")
+    field_order = ("kind", "used", "factor", "note", "anyway")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: the dialog's own arguments
         super().__init__(*args, **kwargs)
         event = RegisterEvent.objects.filter(public_id=self.object_id).first()
-        field: Any = self.fields["used"]
-        field.name_unit(asked.unit_of_register(event.register if event else ""))
+        used: Any = self.fields["used"]
+        used.name_unit(asked.unit_of_register(event.register if event else ""))
+        if event is not None:
+            field: Any = self.fields["kind"]
+            field.choices = [("", _("Choose …")), *_choices(event)]
+
+
+def _choices(event: RegisterEvent) -> list[tuple[str, str]]:
+    """What it may have been: `Rollover · 932,000 kWh`. One that needs a number says it later."""
+    found = []
+    for kind in CORRECTIONS:
+        if kind == EventKind.ROLLOVER and not event.meter.modulus:
+            continue
+        words = str(kind.label)
+        if kind != EventKind.SCALE:
+            booked = would_book(event, kind)
+            said = _("not known") if booked is None else asked.measure(event.register, booked)
+            words = f"{words} · {said}"
+        found.append((kind.value, words))
+    return found
 
 
 @office_page(RegisterEvent)
@@ -158,7 +179,7 @@ class RegisterEventAdmin(DetailAdmin):
 
     @display(description=gettext_lazy("Event"), header=True, ordering="kind")
     def subject(self, row: Any) -> list[str]:
-        return [str(row.get_kind_display()), f"{name_of(row.meter)} · {row.meter.serial}"]
+        return [str(row.get_kind_display()), called(row.meter)]
 
     @display(description=gettext_lazy("Client"))
     def customer(self, row: Any) -> str:
@@ -214,6 +235,7 @@ class RegisterEventAdmin(DetailAdmin):
             note=said["note"],
             used=said["used"],
             factor=said["factor"],
+            anyway=said["anyway"],
         )
         return _("Corrected; use is computed again.")
 

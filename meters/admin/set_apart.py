@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -31,11 +32,11 @@ from clients.kernel.forms import BaseDialog, MomentField
 from clients.kernel.listing import Card, state_cards
 from clients.kernel.verbs import verb
 from clients.kernel.work import Verb, WorkItem, work
-from meters.admin.dialogs import NoteDialog
+from meters.admin.dialogs import AskAgainDialog, NoteDialog
 from meters.models import Conflict, Handling, Quarantine
 from meters.models.quantities import NAMES
 from meters.models.quantity_words import UNITS, label
-from meters.selectors.clocks import differences, waiting_in_quarantine
+from meters.selectors.clocks import Difference, differences, waiting_in_quarantine
 from meters.services.quarantine import acknowledge, discard, release, release_stretch
 
 look("waiting", "warn", "schedule")
@@ -44,7 +45,7 @@ look("discarded", "plain", "block")
 look("acknowledged", "plain", "visibility")
 
 
-class ReleaseDialog(BaseDialog):
+class ReleaseDialog(AskAgainDialog):
     measured_at = MomentField(
         label=gettext_lazy("When it was really measured"),
         help_text=gettext_lazy("Shown is when it came."),
@@ -56,6 +57,7 @@ class ReleaseDialog(BaseDialog):
         widget=UnfoldBooleanSwitchWidget,
         help_text=gettext_lazy("A clock that was never set runs on from a wrong beginning."),
     )
+    field_order = ("measured_at", "stretch", "anyway")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: the dialog's own arguments
         super().__init__(*args, **kwargs)
@@ -83,6 +85,9 @@ class SetApartAdmin(TenantAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [str(name) for name in self.get_fields(request, obj)]
 
@@ -105,6 +110,11 @@ class SetApartAdmin(TenantAdmin):
     @display(description=gettext_lazy("Meter"), ordering="meter__serial")
     def subject(self, row: Any) -> str:
         return str(row.meter)
+
+    @display(description=gettext_lazy("Meter"))
+    def device(self, row: Any) -> str:
+        link = reverse("admin:meters_meter_change", args=[row.meter.public_id])
+        return format_html('<a class="p-link" href="{}">{}</a>', link, row.meter)
 
     @display(description=gettext_lazy("Says it measured"), ordering="measured_at")
     def said_at(self, row: Any) -> str:
@@ -139,6 +149,13 @@ def amount(name: str, value: Any) -> str:
     return show.number(value, places) + (f" {unit}" if unit else "")
 
 
+def differing(found: Iterable[Difference]) -> list[tuple[str, str, str]]:
+    """Quantity, what counts and what came later, each value with its unit."""
+    return [
+        (label(d.quantity), amount(d.quantity, d.kept), amount(d.quantity, d.said)) for d in found
+    ]
+
+
 def moment(at: datetime) -> str:
     """To the second, as clocks are looked at here; with the year when it is not this one."""
     local = timezone.localtime(at)
@@ -150,7 +167,7 @@ class QuarantineAdmin(SetApartAdmin):
     list_display = ("subject", "why", "said_at", "came", "situation", "said")
     list_filter = [("status", ChoicesDropdownFilter), ("reason", ChoicesDropdownFilter)]
     fields = (
-        "meter",
+        "device",
         "reason",
         "said_at",
         "arrived",
@@ -190,7 +207,8 @@ class QuarantineAdmin(SetApartAdmin):
     )
     def release(self, request: HttpRequest, form: Any, row: Quarantine) -> str:
         do = release_stretch if form.cleaned_data["stretch"] else release
-        done = do(row, measured_at=form.cleaned_data["measured_at"], now=timezone.now())
+        said = form.cleaned_data
+        done = do(row, measured_at=said["measured_at"], now=timezone.now(), anyway=said["anyway"])
         return ngettext(
             "%(n)d reading was stored, %(known)d were known.",
             "%(n)d readings were stored, %(known)d were known.",
@@ -229,7 +247,7 @@ class ConflictList(PublicChangeList):
 class ConflictAdmin(SetApartAdmin):
     list_display = ("subject", "said_at", "came", "situation", "both")
     list_filter = [("status", ChoicesDropdownFilter)]
-    fields = ("meter", "said_at", "arrived", "both", "said", "situation", "decided", "note")
+    fields = ("device", "said_at", "arrived", "both", "said", "situation", "decided", "note")
     actions_detail = ("acknowledge",)
     settings_icon = "compare_arrows"
     settings_text = gettext_lazy("Second, different values for an instant: the first one counts")
@@ -243,14 +261,7 @@ class ConflictAdmin(SetApartAdmin):
     @display(description=gettext_lazy("Counts → came later"))
     def both(self, row: Conflict) -> str:
         found = getattr(row, "differing", None) or differences([row])[row.pk]
-        return format_html_join(
-            mark_safe("<br>"),
-            "{} <b>{}</b> → {}",
-            (
-                (label(d.quantity), amount(d.quantity, d.kept), amount(d.quantity, d.said))
-                for d in found
-            ),
-        )
+        return format_html_join(mark_safe("<br>"), "{} <b>{}</b> → {}", differing(found))
 
     @display(description=gettext_lazy("Came"))
     def arrived(self, row: Conflict) -> str:

@@ -18,6 +18,7 @@ from clients.kernel.api import CreateRow, TenantViewSet
 from clients.kernel.api_fields import (
     PublicIdField,
     PublicKeyField,
+    StrictBoolean,
     StrictChoice,
     StrictInteger,
     StrictSerializer,
@@ -39,8 +40,9 @@ from meters.models import (
     Method,
     RegisterEvent,
 )
-from meters.services.editing import edit_interval, estimate_gap, undo_edit
+from meters.services.editing import edit_interval, estimate_gap
 from meters.services.register_events import confirm_event, correct_event, reopen_event
+from meters.services.validation.decisions import take_back_edit
 
 
 class RegisterEventSerializer(TenantSerializer):
@@ -96,6 +98,7 @@ class CorrectSerializer(ConfirmSerializer):
         allow_null=True,
         help_text="By what values are multiplied from then on, with `scale`.",
     )
+    anyway = StrictBoolean(default=False, help_text="Also if it is more than can be delivered.")
 
 
 class RegisterEventFilter(TenantFilterSet):
@@ -196,6 +199,9 @@ class EditSerializer(TenantSerializer):
     amount = StrictInteger(
         min_value=0, required=False, write_only=True, help_text="Wh or litres, of `edit`."
     )
+    anyway = StrictBoolean(
+        default=False, write_only=True, help_text="Also if it is more than can be delivered."
+    )
 
     class Meta:
         model = Edit
@@ -208,6 +214,7 @@ class EditSerializer(TenantSerializer):
             "starts_at",
             "ends_at",
             "amount",
+            "anyway",
             "column",
             "values",
             "reason",
@@ -236,7 +243,14 @@ class EditSerializer(TenantSerializer):
             return estimate_gap(meter, period, method, author=actor_label(), reason=reason)
         if values.get("amount") is None:
             raise BadEdit(_("Say how much was used."), "amount_missing")
-        return edit_interval(meter, period, values["amount"], reason=reason, author=actor_label())
+        return edit_interval(
+            meter,
+            period,
+            values["amount"],
+            reason=reason,
+            author=actor_label(),
+            anyway=values["anyway"],
+        )
 
 
 class EditFilter(TenantFilterSet):
@@ -265,7 +279,7 @@ class EditViewSet(CreateRow, TenantViewSet):
     @extend_schema(request=None, responses=EditSerializer)
     @action(detail=True, methods=["post"])
     def undo(self, request: Request, **kwargs: Any) -> Response:
-        """Have what readings say stand again."""
+        """Have what readings say stand again, and the suspicion wait that was answered by it."""
         row: Edit = self.get_object()
-        undo_edit(row, author=actor_label(), now=timezone.now())
+        take_back_edit(row, author=actor_label(), now=timezone.now())
         return self.answer(row)

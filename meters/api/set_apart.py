@@ -106,6 +106,7 @@ class ReleaseSerializer(StrictSerializer):
 
     measured_at = StrictInstant()
     stretch = StrictBoolean(default=False)
+    anyway = StrictBoolean(default=False, help_text="Also if a register would fall.")
 
 
 class ReleasedSerializer(serializers.Serializer[Any]):
@@ -169,7 +170,7 @@ class QuarantineViewSet(TenantViewSet):
         row: Quarantine = self.get_object()
         said = told(ReleaseSerializer, request)
         do = release_stretch if said["stretch"] else release
-        done = do(row, measured_at=said["measured_at"], now=timezone.now())
+        done = do(row, measured_at=said["measured_at"], now=timezone.now(), anyway=said["anyway"])
         told_back = {
             "released": done.count,
             "accepted": done.answer.accepted,

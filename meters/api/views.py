@@ -16,6 +16,7 @@ from clients.kernel.api_lists import chosen_limit
 from clients.kernel.periods import Period
 from clients.kernel.tenancy import actor_label
 from meters.api.answers import MeterAnswers, PointAnswers
+from meters.api.disregarding import LeavesOut
 from meters.api.filters import DeviceKeyFilter, MeterFilter, MeteringPointFilter, SiteFilter
 from meters.api.serializers import (
     DaySerializer,
@@ -113,7 +114,7 @@ class MeteringPointViewSet(PointAnswers, CreateRow, ChangeRow, DeleteRow, Tenant
         return Response(InstallationSerializer(installation).data, status=CREATED)
 
 
-class MeterViewSet(MeterAnswers, CreateRow, ChangeRow, TenantViewSet):
+class MeterViewSet(LeavesOut, MeterAnswers, CreateRow, ChangeRow, TenantViewSet):
     """Devices that measure. One that is not used any more is made inactive, never deleted."""
 
     model = Meter
@@ -121,7 +122,13 @@ class MeterViewSet(MeterAnswers, CreateRow, ChangeRow, TenantViewSet):
     filterset_class = MeterFilter
     ordering_fields, ordering = ("serial", "created_at"), "serial"
     parameters = frozenset({"start", "end", "limit"})
-    verbs = {"install": "change", "readings": "view", "days": "view"}
+    verbs = {
+        "install": "change",
+        "readings": "view",
+        "days": "view",
+        "disregard": "change",
+        "regard": "change",
+    }
 
     def get_queryset(self) -> QuerySet[Meter]:
         return Meter.objects.all()

@@ -84,3 +84,6 @@ class Edit(TenantModel, PublicIdModel):
                 name="meters_edit_ends_after_start",
             ),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} · {self.meter}"

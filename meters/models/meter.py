@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -104,6 +105,17 @@ class Meter(TenantModel, PublicIdModel):
 
     def __str__(self) -> str:
         return self.serial
+
+    def clean(self) -> None:
+        """A meter measures what the point that it serves is for."""
+        if self.pk is None:
+            return
+        serving = self.installations.filter(ends_at__isnull=True)
+        if serving.exclude(metering_point__kind=self.kind).exists():
+            raise ValidationError(
+                {"kind": _("It serves a point of another kind; take it down first.")},
+                code="wrong_kind",
+            )
 
     @property
     def modulus(self) -> int | None:

@@ -3,13 +3,16 @@ ever changes."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from clients.kernel import when
 from clients.kernel.constraints import one_of
 from clients.kernel.keys import PublicIdModel
 from clients.kernel.tenancy import TenantForeignKey, TenantManager, TenantModel
@@ -92,7 +95,13 @@ class SetApart(TenantModel, PublicIdModel):
         abstract = True
 
     def __str__(self) -> str:
-        return f"{self.meter} {self.measured_at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.meter} · {moment(self.measured_at)}"
+
+
+def moment(at: datetime) -> str:
+    """In the reader's zone, with the year always: clocks that are wrong are wrong by years."""
+    local = timezone.localtime(at)
+    return f"{when.paper_day(local.date())} {local:%H:%M:%S}"
 
 
 class Quarantine(SetApart):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -81,3 +82,14 @@ class MeteringPoint(TenantModel, PublicIdModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """A point is for what the meter measures that serves it."""
+        if self.pk is None:
+            return
+        serving = self.installations.filter(ends_at__isnull=True)
+        if serving.exclude(meter__kind=self.kind).exists():
+            raise ValidationError(
+                {"kind": _("A meter of another kind serves it; take it down first.")},
+                code="wrong_kind",
+            )

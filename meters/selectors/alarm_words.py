@@ -29,7 +29,7 @@ LIMITS: Final[dict[str, Any]] = {
     Operator.EQUAL: gettext_lazy("exactly %(limit)s"),
     Operator.OTHER: gettext_lazy("other than %(limit)s"),
 }
-MOST_DAYS: Final = 7
+MOST_PLACES: Final = 7
 
 
 def amount(metric_name: str, value: float | None) -> str:
@@ -38,10 +38,20 @@ def amount(metric_name: str, value: float | None) -> str:
         return ""
     metric = METRICS.get(metric_name)
     unit, places = (metric.unit, metric.places) if metric else ("", 2)
-    while places < MOST_DAYS and round(value, places) != value and abs(value) < 1:
+    while places < MOST_PLACES and round(value, places) != value and abs(value) < 1:
         places += 1
     if round(value, places) == int(value):
         places = 0
+    return show.measure(value, unit, places) if unit else show.number(value, places)
+
+
+def exact(metric_name: str, value: float | None) -> str:
+    """`500,5 W`: what a person typed, with all its digits."""
+    if value is None:
+        return ""
+    metric = METRICS.get(metric_name)
+    places = next((n for n in range(MOST_PLACES) if round(value, n) == value), MOST_PLACES)
+    unit = metric.unit if metric else ""
     return show.measure(value, unit, places) if unit else show.number(value, places)
 
 
@@ -49,7 +59,7 @@ def condition_words(operator: str, metric: str, threshold: float | None) -> str:
     """`below 198 V`."""
     if operator not in LIMITS:
         return ""
-    return str(LIMITS[operator]) % {"limit": amount(metric, threshold)}
+    return str(LIMITS[operator]) % {"limit": exact(metric, threshold)}
 
 
 def sentence(rule: AlarmRule) -> str:
@@ -70,7 +80,7 @@ def sentence(rule: AlarmRule) -> str:
     said = {
         "what": what,
         "place": place,
-        "does": str(CONDITIONS[rule.operator]) % {"limit": amount(rule.metric, rule.threshold)},
+        "does": str(CONDITIONS[rule.operator]) % {"limit": exact(rule.metric, rule.threshold)},
         "time": time,
     }
     if rule.for_seconds:

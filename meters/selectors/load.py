@@ -66,7 +66,8 @@ def load_duration(meter: Meter, period: Period, *, now: datetime) -> LoadDuratio
     """Measured quarter-hours from the hardest to the easiest."""
     require_energy(meter)
     found = quarters_of(meter, period)
-    watts = sorted((q.mean for q in found if q.is_measured), reverse=True)
+    measured = [quarter for quarter in found if quarter.is_measured]
+    watts = sorted((quarter.mean for quarter in measured), reverse=True)
     if len(watts) < FEWEST:
         raise NotEnoughData(_("This needs at least a day of measured quarter-hours."))
     mean = sum(watts) / len(watts)
@@ -80,7 +81,7 @@ def load_duration(meter: Meter, period: Period, *, now: datetime) -> LoadDuratio
         mean_w=mean,
         load_factor=mean / watts[0] if watts[0] else None,
         quarters=len(watts),
-        known=known_of(found, period, now).share,
+        known=known_of(measured, period, now).share,
     )
 
 

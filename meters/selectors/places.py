@@ -60,6 +60,11 @@ def name_of(meter: Meter) -> str:
     return str(found.metering_point) if found else meter.serial
 
 
+def called(meter: Meter) -> str:
+    """The place and the meter's number; a meter without a place has only its number."""
+    return " · ".join(dict.fromkeys([name_of(meter), meter.serial]))
+
+
 def client_of(meter: Meter) -> Client | None:
     """Whose the place is; None while the meter serves none."""
     found = serving_of(meter)

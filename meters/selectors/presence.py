@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db.models import BigIntegerField, OuterRef, QuerySet, Subquery, Sum
 
 from clients.kernel import show
-from meters.models import DayTotal, Meter, MeterKind, Reading
+from meters.models import DayTotal, Installation, Meter, MeterKind, Reading
 from meters.models.interval import ML_PER_L, WS_PER_WH
 
 SILENT_AFTER: Final = timedelta(hours=2)
@@ -26,7 +26,7 @@ def with_presence(meters: QuerySet[Meter]) -> QuerySet[Any]:
 
 
 def with_use(meters: QuerySet[Any], first: date, after: date) -> QuerySet[Any]:
-    """The same meters with what they counted in these days, and how much of it is known."""
+    """The same meters with what they counted in these days, and how much of it was measured."""
     days = DayTotal.objects.filter(meter_id=OuterRef("pk"), day__gte=first, day__lt=after)
 
     def total(name: str) -> Subquery:
@@ -37,7 +37,7 @@ def with_use(meters: QuerySet[Any], first: date, after: date) -> QuerySet[Any]:
         use_ws=total("energy_import_ws"),
         made_ws=total("energy_export_ws"),
         use_ml=total("volume_ml"),
-        known_s=total("seconds_covered"),
+        known_s=total("seconds_covered") - total("seconds_estimated"),
         expected_s=total("seconds_expected"),
     )
     return counted
@@ -58,8 +58,13 @@ def situation(seen_at: datetime | None, now: datetime) -> str:
     return "online" if now - seen_at <= SILENT_AFTER else "silent"
 
 
+def installed() -> QuerySet[Meter]:
+    """Active meters that serve a point: silence of others is no news."""
+    serving = Installation.objects.filter(ends_at__isnull=True)
+    return Meter.objects.filter(is_active=True, pk__in=serving.values("meter_id"))
+
+
 def silent_meters(now: datetime) -> QuerySet[Any]:
     """Active, installed meters that spoke before and have been silent for two hours."""
-    installed = Meter.objects.filter(is_active=True, installations__ends_at__isnull=True)
     since = now - SILENT_AFTER
-    return with_presence(installed.distinct()).filter(seen_at__lt=since).order_by("seen_at")
+    return with_presence(installed()).filter(seen_at__lt=since).order_by("seen_at")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -12,13 +13,15 @@ from zoneinfo import ZoneInfo
 
 from clients.kernel.charts import Columns, Mark
 from clients.kernel.periods import Period, day_of
-from meters.models import DayTotal, Interval, Meter, MeterKind, Quality, Reading
+from meters.models import DayTotal, Interval, Meter, MeterKind, Quality, Reading, Rule
 from meters.models.interval import INTERVAL_SECONDS
+from meters.selectors.places import zone_of
 
 WS_PER_WH: Final = 3600
 ML_PER_L: Final = 1000
 QUARTER: Final = timedelta(seconds=INTERVAL_SECONDS)
 BASE_SHARE: Final = 20  # the base load is what is exceeded in 19 of 20 samples
+FILLED: Final = frozenset({Quality.ESTIMATED, Quality.EDITED})
 VIEWS: Final = ("day", "week", "month", "year")
 
 
@@ -53,6 +56,8 @@ class Bar:
     known: float
     is_estimated: bool
     before: float | None = None
+    estimated: float = 0  # of what is known
+    edited: float = 0  # of what is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,8 @@ class Summary:
     base: float | None
     same_hours: float | None
     missing: list[Period]
+    estimated: float = 0  # of what is known
+    edited: float = 0  # of what is known
 
 
 def newest_day(meter: Meter, zone: ZoneInfo) -> date | None:
@@ -106,7 +113,24 @@ def day_columns(meter: Meter, day: date, zone: ZoneInfo, now: datetime) -> Colum
     shift = int((period.start - yesterday.start).total_seconds())
     prev = aligned(t, before, shift, step, measure.scale) if before else None
     until = int(min(now, period.end).timestamp())
-    return Columns(t, v, prev, [*gaps(t, v, step, until), *estimates(intervals(meter, period))])
+    filled = estimates(intervals(meter, period))
+    return Columns(t, v, prev, [*beside(gaps(t, v, step, until), filled), *filled])
+
+
+def beside(holes: Sequence[Mark], filled: Sequence[Mark]) -> list[Mark]:
+    """The holes without what was filled: a stretch is one or the other."""
+    left = list(holes)
+    for mark in filled:
+        left = [
+            Mark(start, end, hole.kind, hole.label)
+            for hole in left
+            for start, end in (
+                (hole.start, min(hole.end, mark.start)),
+                (max(hole.start, mark.end), hole.end),
+            )
+            if start < end
+        ]
+    return left
 
 
 def usual_step(instants: Sequence[int], fallback: int) -> int:
@@ -165,7 +189,7 @@ def estimates(quarters: Sequence[Interval]) -> list[Mark]:
     """Neighbouring quarter-hours that were estimated, or typed by the same person, as one mark."""
     marks: list[Mark] = []
     for quarter in quarters:
-        if quarter.quality not in {Quality.ESTIMATED, Quality.EDITED}:
+        if quarter.quality not in FILLED:
             continue
         start = int(quarter.starts_at.timestamp())
         mark = Mark(start, start + INTERVAL_SECONDS, quarter.quality, quarter.author)
@@ -200,8 +224,14 @@ def bar_of(name: str, inside: Sequence[Interval], measure: Measure, seconds: int
         name,
         sum(known) / measure.per_unit if known else None,
         sum(q.seconds_covered for q in inside) / seconds,
-        any(q.quality in {Quality.ESTIMATED, Quality.EDITED} for q in inside),
+        any(q.quality == Quality.ESTIMATED for q in inside),
+        estimated=_seconds(inside, Quality.ESTIMATED) / seconds,
+        edited=_seconds(inside, Quality.EDITED) / seconds,
     )
+
+
+def _seconds(quarters: Sequence[Interval], quality: Quality) -> int:
+    return sum(q.seconds_covered for q in quarters if q.quality == quality)
 
 
 def day_totals(meter: Meter, first: date, after: date) -> dict[date, DayTotal]:
@@ -213,6 +243,7 @@ def day_bars(meter: Meter, days: Sequence[date], names: Sequence[str], shift: in
     """One bar per day, each with the day `shift` days before."""
     measure = measure_of(meter)
     here = day_totals(meter, days[0], days[-1] + timedelta(days=1))
+    typed = _typed_seconds(meter, here.values())
     back = timedelta(days=shift)
     before = day_totals(meter, days[0] - back, days[-1] + timedelta(days=1) - back)
     return [
@@ -222,9 +253,25 @@ def day_bars(meter: Meter, days: Sequence[date], names: Sequence[str], shift: in
             here[day].completeness if day in here else 0,
             day in here and here[day].seconds_estimated > 0,
             amount_of(before.get(day - back), measure),
+            here[day].seconds_estimated / here[day].seconds_expected if day in here else 0,
+            typed.get(day, 0) / here[day].seconds_expected if day in here else 0,
         )
         for day, name in zip(days, names, strict=True)
     ]
+
+
+def _typed_seconds(meter: Meter, totals: Iterable[DayTotal]) -> dict[date, int]:
+    """How much of each day somebody typed; asked only when somebody did."""
+    days = [total.day for total in totals if total.rule == Rule.BY_HAND]
+    if not days:
+        return {}
+    zone = zone_of(meter)
+    found: dict[date, int] = defaultdict(int)
+    whole = Period(day_of(min(days), zone).start, day_of(max(days), zone).end)
+    for quarter in intervals(meter, whole):
+        if quarter.quality == Quality.EDITED:
+            found[quarter.starts_at.astimezone(zone).date()] += quarter.seconds_covered
+    return found
 
 
 def amount_of(total: DayTotal | None, measure: Measure) -> float | None:
@@ -268,6 +315,8 @@ def summary_of_day(
         base=base,
         same_hours=_same_hours(meter, day, zone, quarters),
         missing=_missing(quarters, period),
+        estimated=_seconds(quarters, Quality.ESTIMATED) / max(elapsed, 1),
+        edited=_seconds(quarters, Quality.EDITED) / max(elapsed, 1),
     )
 
 

@@ -121,15 +121,16 @@ class Drawing:
         }
 
     @property
-    def rows(self) -> list[tuple[str, str, str, bool]]:
-        """The bars as a table: name, amount, how much is known, whether estimated."""
+    def rows(self) -> list[tuple[str, str, str, str, str]]:
+        """The bars as a table: name, amount, how much was measured, estimated and typed."""
         write = amounts(self.measure)
         return [
             (
                 bar.name,
                 "" if bar.amount is None else write(bar.amount),
-                show.percent(min(bar.known, 1)),
-                bar.is_estimated,
+                show.part(min(bar.known, 1) - bar.estimated - bar.edited),
+                show.percent(bar.estimated) if bar.estimated else "—",
+                show.percent(bar.edited) if bar.edited else "—",
             )
             for bar in self.bars
         ]
@@ -183,6 +184,8 @@ def year_bars(meter: Meter, view: View) -> list[Bar]:
                 sum(bar.known for bar in inside) / len(inside),
                 any(bar.is_estimated for bar in inside),
                 sum(before) if before else None,
+                sum(bar.estimated for bar in inside) / len(inside),
+                sum(bar.edited for bar in inside) / len(inside),
             )
         )
     return bars
@@ -202,4 +205,6 @@ def summed(bars: list[Bar]) -> Summary:
         base=None,
         same_hours=(now - then) / then if then else None,
         missing=[],
+        estimated=sum(bar.estimated for bar in bars) / len(bars) if bars else 0,
+        edited=sum(bar.edited for bar in bars) / len(bars) if bars else 0,
     )

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
+from clients.kernel import when
 from clients.kernel.periods import Period
 from clients.kernel.tenancy import current_tenant_id
-from meters.errors import BadEdit
-from meters.models import Edit, EditKind, Interval, Meter, Method
+from meters.errors import BadEdit, Doubtful
+from meters.models import Edit, EditKind, Installation, Interval, Meter, Method
 from meters.models.interval import INTERVAL_SECONDS, ML_PER_L, WS_PER_WH
+from meters.selectors.register_events import measure
 from meters.services import estimation
 from meters.services import interval_sql as sql
-from meters.services.meter_facts import COLUMNS, MAIN_REGISTERS
+from meters.services.meter_facts import COLUMNS, MAIN_REGISTERS, most_in
 from meters.services.touching import touch
 
 QUARTER: Final = timedelta(seconds=INTERVAL_SECONDS)
@@ -31,10 +34,12 @@ def edit_interval(
     reason: str,
     author: str,
     register: str = "",
+    anyway: bool = False,
 ) -> Edit:
     """Have `amount` (Wh or L) stand for the period, spread evenly, whatever readings say.
 
-    The period is in whole quarter-hours. Survives every computation until it is undone.
+    The period is in whole quarter-hours. Survives every computation until it is undone. Raises
+    Doubtful for more than the meter can deliver, unless `anyway`.
     """
     count = _checked(period, reason)
     register = register or MAIN_REGISTERS[meter.kind]
@@ -42,6 +47,11 @@ def edit_interval(
         raise BadEdit(_("%(register)s is not a register.") % {"register": register})
     if amount < 0:
         raise BadEdit(_("An amount is not negative."), "negative")
+    if not anyway and amount > _most(meter, period, register):
+        raise Doubtful(
+            _("%(amount)s in %(time)s is more than the meter can deliver. Tick to book it anyway.")
+            % {"amount": measure(register, amount), "time": when.duration(period.duration)}
+        )
     unit = ML_PER_L if register == "volume_l" else WS_PER_WH
     values = estimation.apportioned(amount * unit, [1] * count)
     return _kept(
@@ -114,6 +124,15 @@ def apply_edits(meter_ids: list[int], starts: list[datetime], ends: list[datetim
                 "ends": ends,
             },
         )
+
+
+def _most(meter: Meter, period: Period, register: str) -> float:
+    """What the meter can deliver then, behind its transformers."""
+    serving = Installation.objects.filter(meter=meter, starts_at__lt=period.end).exclude(
+        ends_at__lte=period.start
+    )
+    behind = max(serving.values_list("multiplier", flat=True), default=Decimal(1))
+    return most_in(meter, register, period.duration.total_seconds()) * float(behind)
 
 
 def _checked(period: Period, reason: str) -> int:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from clients.kernel import when
 from clients.kernel.tenancy import current_tenant_id
-from meters.errors import MeteringPointInUse, MeterInUse, NotServingYet
+from meters.errors import MeteringPointInUse, MeterInUse, NotServingYet, WrongKind
 from meters.models import EventKind, Installation, Meter, MeteringPoint
 from meters.services.intervals import restate_days
 from meters.services.register_events import note_event
@@ -30,11 +30,14 @@ def install_meter(
     start_register: int | None = None,
     multiplier: Decimal = ONE,
 ) -> Installation:
-    """Let the meter serve the point from `at` on. Raises MeterInUse or MeteringPointInUse.
+    """Let the meter serve the point from `at` on.
+
+    Raises WrongKind, MeterInUse or MeteringPointInUse.
 
     `start_register` counts as a reading; `multiplier` is what a unit of the register stands for
     behind transformers (CT × PT).
     """
+    require_same_kind(meter, metering_point)
     try:
         with transaction.atomic():
             installation = Installation.objects.create(
@@ -58,6 +61,20 @@ def install_meter(
         if "one_point_at_a_time" in str(error):
             raise MeterInUse(_("This meter serves another point at that time.")) from error
         raise
+
+
+def require_same_kind(meter: Meter, metering_point: MeteringPoint) -> None:
+    """Raises WrongKind when the meter does not measure what the point is for."""
+    if meter.kind != metering_point.kind:
+        raise WrongKind(
+            _("%(meter)s measures %(kind)s, and %(point)s is for %(wanted)s.")
+            % {
+                "meter": meter,
+                "kind": meter.get_kind_display().lower(),
+                "point": metering_point,
+                "wanted": metering_point.get_kind_display().lower(),
+            }
+        )
 
 
 def remove_meter(

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from meters.models import MeterKind
+from meters.models import Meter, MeterKind
 from meters.services.detection import Limits
 from meters.services.local_days import Stay, zone_at
 
@@ -93,6 +93,13 @@ class Facts:
             step=self.step,
             modulus=10**self.digits * self.step if self.digits else None,
         )
+
+
+def most_in(meter: Meter, register: str, seconds: float) -> float:
+    """The most that the meter can count in so long, in the register's unit (Wh or L)."""
+    if register == "volume_l":
+        return (meter.max_flow_l_per_h or MOST_L_PER_H) * seconds / HOUR_S
+    return (meter.max_power_w or MOST_W) * seconds / HOUR_S
 
 
 def instant(seconds: float) -> datetime:

@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
 from clients.kernel.tenancy import actor_label
-from meters.errors import AlreadyDecided, StillImpossible
-from meters.models import Conflict, Handling, Meter, MeterClock, Quarantine
-from meters.models.reading import SetApart
+from meters.errors import AlreadyDecided, Doubtful, StillImpossible
+from meters.models import (
+    Conflict,
+    Disregarded,
+    Handling,
+    Meter,
+    MeterClock,
+    Quarantine,
+    Reading,
+)
+from meters.models.reading import SetApart, moment
+from meters.selectors.register_events import measure
 from meters.services.ingest import NEWEST, OLDEST, Answer, store_readings
+from meters.services.meter_facts import MAIN_REGISTERS
 from meters.services.samples import samples_of
 
 AT_ONCE: Final = 5_000
@@ -27,15 +38,20 @@ class Released:
     answer: Answer
 
 
-def release(row: Quarantine, *, measured_at: datetime, now: datetime) -> Released:
+def release(
+    row: Quarantine, *, measured_at: datetime, now: datetime, anyway: bool = False
+) -> Released:
     """Store the reading as of another instant. Said again it changes nothing but its mark.
 
-    Raises AlreadyDecided and StillImpossible.
+    Raises AlreadyDecided, StillImpossible, and Doubtful when a register would fall, unless
+    `anyway`.
     """
-    return _release([row], measured_at - row.measured_at, now)
+    return _release([row], measured_at - row.measured_at, now, anyway)
 
 
-def release_stretch(row: Quarantine, *, measured_at: datetime, now: datetime) -> Released:
+def release_stretch(
+    row: Quarantine, *, measured_at: datetime, now: datetime, anyway: bool = False
+) -> Released:
     """The same for every waiting reading of the meter with the same reason, moved as far.
 
     A clock that was never set counts on from a wrong beginning: one shift is right for all.
@@ -43,7 +59,8 @@ def release_stretch(row: Quarantine, *, measured_at: datetime, now: datetime) ->
     waiting = Quarantine.objects.filter(
         meter_id=row.meter_id, reason=row.reason, status=Handling.WAITING
     ).order_by("measured_at", "id")
-    return _release(list(waiting[:AT_ONCE]) or [row], measured_at - row.measured_at, now)
+    rows = list(waiting[:AT_ONCE]) or [row]
+    return _release(rows, measured_at - row.measured_at, now, anyway)
 
 
 def discard(row: Quarantine, *, reason: str, now: datetime) -> None:
@@ -63,13 +80,15 @@ def clock_is_right(meter: Meter) -> None:
     )
 
 
-def _release(rows: Sequence[Quarantine], shift: timedelta, now: datetime) -> Released:
+def _release(rows: Sequence[Quarantine], shift: timedelta, now: datetime, anyway: bool) -> Released:
     _refuse_decided(rows)
     moved = [row.measured_at + shift for row in rows]
     if not now - OLDEST <= min(moved) <= max(moved) <= now + NEWEST:
         raise StillImpossible(
             _("With this time too the reading would be from the future or five years old.")
         )
+    if not anyway:
+        _refuse_falls(rows, moved)
     serial = rows[0].meter.serial
     said = samples_of(
         {**_without_time(row.reading), "meter": serial, "measured_at": at}
@@ -80,6 +99,50 @@ def _release(rows: Sequence[Quarantine], shift: timedelta, now: datetime) -> Rel
         row.stored_as = at
     _decide(rows, Handling.RELEASED, now)
     return Released(len(rows), answer)
+
+
+def _refuse_falls(rows: Sequence[Quarantine], moved: Sequence[datetime]) -> None:
+    """Raises Doubtful where a register would be lower than before, or higher than afterwards."""
+    for register in MAIN_REGISTERS.values():
+        said = [
+            (at, row.reading[register], True)
+            for row, at in zip(rows, moved, strict=True)
+            if isinstance(row.reading.get(register), int)
+        ]
+        if not said:
+            continue
+        first, last = min(said)[0], max(said)[0]
+        known = [(at, value, False) for at, value in _around(rows[0], register, first, last)]
+        for before, after in pairwise(sorted([*known, *said])):
+            if after[1] < before[1] and (before[2] or after[2]) and before[0] < after[0]:
+                raise Doubtful(
+                    _(
+                        "The register would fall: %(before)s at %(then)s, %(after)s at %(time)s. "
+                        "Tick to store it anyway."
+                    )
+                    % {
+                        "before": measure(register, before[1]),
+                        "then": moment(before[0]),
+                        "after": measure(register, after[1]),
+                        "time": moment(after[0]),
+                    }
+                )
+
+
+def _around(
+    row: Quarantine, register: str, first: datetime, last: datetime
+) -> list[tuple[datetime, int]]:
+    """The register's readings from the one before to the one after, those left out aside."""
+    left_out = Disregarded.objects.filter(meter=row.meter_id)
+    readings = Reading.objects.filter(meter_id=row.meter_id, **{f"{register}__isnull": False})
+    values = readings.exclude(measured_at__in=left_out.values("measured_at")).values_list(
+        "measured_at", register
+    )
+    return [
+        *values.filter(measured_at__lt=first).order_by("-measured_at")[:1],
+        *values.filter(measured_at__gte=first, measured_at__lte=last)[:AT_ONCE],
+        *values.filter(measured_at__gt=last).order_by("measured_at")[:1],
+    ]
 
 
 def _without_time(reading: dict[str, Any]) -> dict[str, Any]:

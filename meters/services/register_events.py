@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -9,12 +10,14 @@ from typing import Final
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from clients.kernel import when
 from clients.kernel.tenancy import current_tenant_id
-from meters.errors import BadDecision
+from meters.errors import BadDecision, Doubtful
 from meters.models import EventKind, EventState, Meter, RegisterEvent
+from meters.selectors.register_events import measure, used_in
 from meters.services.corrected import Corrected
 from meters.services.detection import EXCURSIONS, UNKNOWN, Found
-from meters.services.meter_facts import instant
+from meters.services.meter_facts import instant, most_in
 from meters.services.touching import A_MOMENT, touch
 
 # What a person may say instead. Readings can only be left out where some were found to be.
@@ -103,11 +106,13 @@ def correct_event(
     note: str = "",
     used: int | None = None,
     factor: Decimal | None = None,
+    anyway: bool = False,
 ) -> RegisterEvent:
     """Say what it was instead; intervals and days follow.
 
     `real`: the value after is right; with `used` (Wh or L), so much was used in between. `scale`
     needs the factor by which values from then on are multiplied. `drop` and `jump` leave it open.
+    Raises Doubtful when that books more than the meter can deliver, unless `anyway`.
     """
     if not event.register:
         raise BadDecision(_("What a person did to the meter is not corrected here."), "bad_kind")
@@ -119,12 +124,39 @@ def correct_event(
         raise BadDecision(_("Say first how many digits the register has."), "digits_missing")
     if used is not None and used < 0:
         raise BadDecision(_("An amount is not negative."), "negative")
-    event.kind = EventKind(kind)
-    event.factor = factor if kind == EventKind.SCALE else Decimal(1)
-    event.offset = _offset(event, used)
+    event = _explained(event, EventKind(kind), used, factor)
+    if not anyway:
+        _refuse_impossible(event)
     if kind not in EXCURSIONS:
         event.value_between, event.left_out = None, 0
     return _decide(event, EventState.CORRECTED, author=author, now=now, note=note)
+
+
+def would_book(
+    event: RegisterEvent, kind: EventKind, used: int | None = None, factor: Decimal | None = None
+) -> Decimal | None:
+    """What would count as used (Wh or L) if that was what it was; None: it stays unknown."""
+    return used_in(_explained(copy(event), kind, used, factor))
+
+
+def _explained(
+    event: RegisterEvent, kind: EventKind, used: int | None, factor: Decimal | None
+) -> RegisterEvent:
+    """The event as one of that kind, not saved."""
+    event.kind = kind
+    event.factor = factor if kind == EventKind.SCALE else Decimal(1)
+    event.offset = _offset(event, used)
+    return event
+
+
+def _refuse_impossible(event: RegisterEvent) -> None:
+    booked, time = used_in(event), event.ends_at - event.starts_at
+    if booked is None or booked <= most_in(event.meter, event.register, time.total_seconds()):
+        return
+    raise Doubtful(
+        _("%(amount)s in %(time)s is more than the meter can deliver. Tick to book it anyway.")
+        % {"amount": measure(event.register, booked), "time": when.duration(time)}
+    )
 
 
 def _offset(event: RegisterEvent, used: int | None) -> int | None:

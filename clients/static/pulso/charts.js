@@ -63,7 +63,9 @@ const zoomPlugin = (onZoom) => ({ hooks: onZoom ? {
 function timeTicks(zone) {
   return (u, splits, index, space, increment) => splits.map((ts) => {
     if (increment >= 86400 * 27) return month(ts, zone);
-    return increment >= 86400 ? day(ts, zone) : clock(ts, zone);
+    if (increment >= 86400) return day(ts, zone);
+    const time = clock(ts, zone); // over several days midnight is where the day begins
+    return time === "00:00" && splits.at(-1) - splits[0] > 86400 ? day(ts, zone) : time;
   });
 }
 
@@ -99,8 +101,12 @@ function roundScale(height) {
   };
 }
 
+// As wide as the longest number beside the scale: 377.172 L/h needs more than 800 W.
+const DIGIT_PX = 7;
+const widest = (u, words) => Math.max(62, 12 + DIGIT_PX * Math.max(...(words ?? [""]).map((word) => `${word ?? ""}`.length)));
+
 function optionsOf(box, given, width) {
-  const { data, series, zone, height = 280, tick, range, title, xTick, sync, marks, limits, peak, estimated, growing } = given;
+  const { data, series, zone, height = 280, tick, range, title, xTick, sync, marks, limits, peak, estimated, edited, growing } = given;
   const axis = {
     stroke: () => css("--p-faint"), font: "12px Inter, system-ui, sans-serif", ticks: { show: false },
     grid: { stroke: () => css("--p-line-soft"), width: 1 },
@@ -118,12 +124,12 @@ function optionsOf(box, given, width) {
     series: [{}, ...series.map(seriesOf)],
     axes: [
       { ...axis, grid: { show: false }, space: 56, size: 30, values: xTick ? (u, splits) => splits.map((v) => (v % 1 ? "" : xTick(v) ?? "")) : timeTicks(zone) },
-      { ...axis, size: 62, space: height < 200 ? 30 : 44, splits: range ? undefined : scale.splits, values: (u, splits) => splits.map(tick) },
+      { ...axis, size: widest, space: height < 200 ? 30 : 44, splits: range ? undefined : scale.splits, values: (u, splits) => splits.map((v) => tick(v, splits[1] - splits[0])) },
     ],
     plugins: [
       zoomPlugin(given.onZoom),
       marksPlugin({ marks, limits, peak, color }),
-      barsPlugin({ estimated, growing, color }),
+      barsPlugin({ estimated, edited, growing, color }),
       tipPlugin(series.map((s, i) => ({ series: i + 1, label: s.label, color: s.color, format: s.format })), title, box),
     ],
     data,

@@ -136,8 +136,8 @@ export function marksPlugin({ marks = [], limits = [], peak, color }) {
 }
 
 // An estimated bar is an outline filled with hatching: legible without colour, in print, for everyone.
-// A bar that is still growing is the same colour, lighter.
-export function barsPlugin({ estimated = [], growing = null, color }) {
+// A bar that is still growing is the same colour, lighter. One that somebody typed has a dot at its foot.
+export function barsPlugin({ estimated = [], edited = [], growing = null, color }) {
   const each = (u, index, draw) => {
     const value = u.data[1][index];
     if (value == null) return;
@@ -166,6 +166,16 @@ export function barsPlugin({ estimated = [], growing = null, color }) {
         ctx.fillStyle = css(color);
         ctx.fillRect(x, y, width, height);
       });
+    }
+    for (const index of edited) {
+      if (u.data[1][index] == null) continue;
+      const { ctx, bbox } = u, r = ratio(), x = u.valToPos(u.data[0][index], "x", true), y = bbox.top + bbox.height - 7 * r;
+      for (const [fill, radius] of [["--p-bg", 4.5], ["--p-text", 3]]) {
+        ctx.fillStyle = css(fill);
+        ctx.beginPath();
+        ctx.arc(x, y, radius * r, 0, 7);
+        ctx.fill();
+      }
     }
     u.ctx.restore();
   } } };

@@ -32,11 +32,20 @@ export function energy(wh, exact = false) {
 export const power = (watts) => (Math.abs(watts) < 1000 ? measure(watts, "W") : measure(watts / 1000, "kW", 2));
 export const volume = (litres) => (Math.abs(litres) < 1000 ? measure(litres, "L") : measure(litres / 1000, "m³", 2));
 
-/** Ticks say the unit each time: `0`, `2 kW`, `20 mil`. */
+/** As many places as ticks need that are `step` apart, so that no two of them read alike. */
+export function places(step = 1) {
+  let count = 0;
+  while (count < 8 && Math.abs(step * 10 ** count - Math.round(step * 10 ** count)) > 1e-6) count += 1;
+  return Math.max(2, count);
+}
+
+const tick = (value, step, per, unit) => `${short(value / per, places(step / per))}${NBSP}${unit}`;
+
+/** Ticks say the unit each time: `0`, `2 kW`, `20 mil`; `step` is how far they are apart. */
 export const ticks = {
-  power: (w) => (w === 0 ? "0" : Math.abs(w) < 1000 ? `${short(w)}${NBSP}W` : `${short(w / 1000)}${NBSP}kW`),
-  energy: (wh) => (wh === 0 ? "0" : Math.abs(wh) >= 1e6 ? `${short(wh / 1e6)}${NBSP}MWh` : `${short(wh / 1000)}${NBSP}kWh`),
-  volume: (l) => (l === 0 ? "0" : Math.abs(l) < 1000 ? `${short(l)}${NBSP}L` : `${short(l / 1000)}${NBSP}m³`),
+  power: (w, step) => (w === 0 ? "0" : Math.abs(w) < 1000 ? tick(w, step, 1, "W") : tick(w, step, 1000, "kW")),
+  energy: (wh, step) => (wh === 0 ? "0" : Math.abs(wh) >= 1e6 ? tick(wh, step, 1e6, "MWh") : tick(wh, step, 1000, "kWh")),
+  volume: (l, step) => (l === 0 ? "0" : Math.abs(l) < 1000 ? tick(l, step, 1, "L") : tick(l, step, 1000, "m³")),
   money: (cents) => (Math.abs(cents) >= 100000 ? say("thousands", { n: short(cents / 100000) }) : short(cents / 100)),
 };
 export const values = { power, energy: (wh) => energy(wh, true), volume, money };

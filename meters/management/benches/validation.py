@@ -110,7 +110,7 @@ def water_main(**changed: float) -> dict[str, Any]:
         "water_false_alarms": len(false),
         "water_findings": [
             f"{told(f.starts_at, zone)} to {told(f.ends_at, zone)} {f.values['direction']} "
-            f"({f.values['times']} spreads)"
+            f"({f.values['spreads']} spreads)"
             for f in sorted(findings, key=lambda f: f.starts_at)
         ],
         "water_false": [told(f.starts_at, zone) for f in false],

@@ -311,11 +311,17 @@ _ENTRIES: Final = (
                 0,
                 100,
             ),
+            _one("least_w", _("Off by at least, energy"), 100, "W", 0, 10**9),
+            _one("least_l_per_h", _("Off by at least, water"), 20, "L/h", 0, 10**9),
+            _one("least_percent", _("Off by at least, of a usual hour"), 5, "%", 0, 1_000),
             _one("at_least_days", _("Similar days to compare with"), 3, "d", 3, 28),
         ),
         f"{ORACLE}: Dynamic Comparison Validation",
         "Median and MAD instead of mean and deviation, so that a fault does not widen what is "
-        "normal afterwards. A class 1 meter errs by 1 %. Looked at the water main's series.",
+        "normal afterwards. A class 1 meter errs by 1 %. The spread is small where little is used; "
+        "so the hour must also be off by what somebody would look for: 100 W or 20 L/h, a lamp or "
+        "a dripping valve, and 5 % of the meter's median hour. The smallest anomaly of the water "
+        "main's series is off by 8 %.",
         kinds=(ENERGY, WATER),
         looks_at="intervals",
         reach_days=LONGEST_REACH_DAYS,

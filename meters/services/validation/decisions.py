@@ -25,12 +25,11 @@ from meters.models import (
     Resolution,
 )
 from meters.models.interval import INTERVAL_SECONDS
-from meters.services.disregarding import disregard_readings, regard_again
+from meters.services.disregarding import MOST_READINGS, disregard_readings, regard_again
 from meters.services.editing import estimate_gap, undo_edit
 from meters.services.intervals import recompute_touched
 from meters.services.validation.catalogue import CATALOGUE
 
-MOST_READINGS: Final = 100_000
 COMPUTED_AT_MOST: Final = 5  # slices: a person waits
 
 
@@ -128,13 +127,41 @@ def reopen_exception(
         return _signed(row, author, note, now)
 
 
+def take_back_edit(edit: Edit, *, author: str, now: datetime) -> list[MeterException]:
+    """Have what readings say stand again. Safe to call twice.
+
+    An estimate that answered a suspect stretch goes with that decision: readings left out for it
+    count again and the stretch waits again. Returns the stretches that wait because of it.
+    """
+    with transaction.atomic():
+        still = Edit.objects.select_for_update().filter(pk=edit.pk, undone_at=None).exists()
+        rows = _answered_by(edit) if still else []
+        reopened = [reopen_exception(row, author=author, now=now) for row in rows]
+        undo_edit(edit, author=author, now=now)
+    return reopened
+
+
+def _answered_by(edit: Edit) -> list[MeterException]:
+    """The decided stretches that this estimate fills."""
+    if edit.kind != EditKind.ESTIMATE:
+        return []
+    rows = MeterException.objects.filter(
+        meter_id=edit.meter_id,
+        state=ExceptionState.RESOLVED,
+        resolution=Resolution.ESTIMATED,
+        starts_at__gte=edit.starts_at,
+        starts_at__lt=edit.starts_at + timedelta(seconds=INTERVAL_SECONDS),
+    )
+    return [row for row in rows if whole_quarters(row).end >= edit.ends_at]
+
+
 def _undo_estimate(row: MeterException, author: str, now: datetime) -> None:
-    period = whole_quarters(row)
+    period = whole_quarters(row)  # it may have grown since
     edits = Edit.objects.filter(
         meter_id=row.meter_id,
         kind=EditKind.ESTIMATE,
         starts_at=period.start,
-        ends_at=period.end,
+        ends_at__lte=period.end,
         undone_at=None,
     )
     for edit in edits:

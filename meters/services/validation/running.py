@@ -27,6 +27,7 @@ from meters.models import (
     ValidationRule,
 )
 from meters.selectors.places import zone_of
+from meters.selectors.presence import installed
 from meters.services.followers import FOLLOWERS, Change, take_changes
 from meters.services.validation.catalogue import LONGEST_REACH_DAYS
 from meters.services.validation.rules import Applied, rules_for
@@ -264,9 +265,6 @@ def _heal(row: MeterException, now: datetime) -> None:
 
 def silent_meters(now: datetime) -> list[Meter]:
     """Active, installed meters that have said nothing for a day, for a look at each."""
-    installed = Meter.objects.filter(is_active=True, installations__ends_at__isnull=True)
     return [
-        meter
-        for meter in installed.distinct()
-        if (newest := newest_reading(meter)) and now - newest >= DAY
+        meter for meter in installed() if (newest := newest_reading(meter)) and now - newest >= DAY
     ]

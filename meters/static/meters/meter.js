@@ -33,6 +33,7 @@ function barText(bar) {
   if (bar.amount === null) return say(index < data.begun ? "no_data" : "not_yet");
   if (index === data.growing) return `${amount.format(bar.amount)} ${say("so_far")}`;
   const text = amount.format(bar.amount);
+  if (bar.edited) return `${text} ${say("with_typed")}`;
   if (bar.is_estimated) return `${text} ${say("with_estimate")}`;
   return bar.known < 0.999 ? `${text} (${say("of_the_data", { share: percent(bar.known) })})` : text;
 }
@@ -47,6 +48,7 @@ function drawBars(target, bars, { title, tall, compare }) {
   }
   timeChart(target, {
     data: columns, series, estimated: where(bars, (bar) => bar.is_estimated && bar.amount !== null), marks: holes(bars), growing: data.growing,
+    edited: where(bars, (bar) => bar.edited > 0),
     onZoom: tall && data.starts.length ? zoomBars : undefined, onReset: tall ? reset : undefined,
     height: tall ? (phone() ? 230 : 300) : phone() ? 170 : 190, perHour: 7,
     xTick: (index) => bars[index]?.name, tick: amount.tick, title, summary: target.dataset.summary,
@@ -61,7 +63,7 @@ function drawLine(part, compare) {
   const isEstimated = (ts) => estimated.some((mark) => ts >= mark.start && ts < mark.end);
   const label = { missing: () => say("no_data"), estimated: () => say("estimated"), edited: () => "" };
   const format = (value, index) => {
-    if (value == null) return say("no_data");
+    if (value == null) return isEstimated(t[index]) ? say("estimated") : say("no_data");
     const edit = typed.find((mark) => t[index] >= mark.start && t[index] < mark.end);
     if (edit) return `${instant.format(value)} (${say("edited", { who: edit.label })})`;
     return isEstimated(t[index]) ? `${instant.format(value)} (${say("estimated")})` : instant.format(value);

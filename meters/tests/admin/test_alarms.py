@@ -14,6 +14,7 @@ from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from clients.testing import sign_in
 from meters.models import AlarmEvent, AlarmRule, Meter
+from meters.selectors.alarm_words import condition_words
 from meters.services.alarm_events import raise_event
 from meters.services.alarms import follow_all
 from meters.services.intervals import recompute_all_touched
@@ -184,3 +185,16 @@ def test_the_page_draws_the_values_and_the_preview_counts_them(acacia: Tenant) -
     assert '"label": "limit 198 V"' in page or '"label": "limit 198\\u00a0V"' in page
     preview = text_of(browser.get(f"/admin/meters/alarmrule/{rule.public_id}/panel/previa/"))
     assert "In the last 30 days it would have rung 10 times." in preview
+
+
+def test_a_limit_and_its_margin_are_told_as_they_were_typed(acacia: Tenant) -> None:
+    rule = make_alarm_rule(
+        tenant=acacia, metric="power_w", operator=">", threshold=500.5, hysteresis=50
+    )
+    browser = english_office(acacia)
+
+    page = text_of(browser.get(reverse("admin:meters_alarmrule_change", args=[rule.public_id])))
+
+    assert "rises above 500.5 W" in page
+    assert "Margin to end: 50 W" in page
+    assert condition_words(">", "power_w", 500.5) == "above 500.5\u00a0W"

@@ -12,7 +12,7 @@ from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from clients.testing import sign_in
 from meters.admin.register_field import parse_register
-from meters.models import Edit, Installation, Interval, Meter, Quality
+from meters.models import Disregarded, Edit, Installation, Interval, Meter, Quality
 from meters.selectors.register_events import measure
 from meters.services.intervals import recompute_all_touched
 from meters.testing import keep_readings, make_meter, make_metering_point, register_rows
@@ -113,6 +113,52 @@ def test_a_meter_taken_down_serves_no_place_any_more(acacia: Tenant) -> None:
     assert installation.ends_at == datetime(2026, 3, 10, 10, tzinfo=zone)
     assert installation.end_register == 400
     assert DAY + timedelta(hours=1) == installation.ends_at
+
+
+def test_one_reading_is_left_out_and_counts_again(acacia: Tenant) -> None:
+    meter = metered(acacia)
+    before = used(meter)
+    minute = {"start": "2026-03-10T10:00", "end": "2026-03-10T10:01"}
+
+    answer = do(acacia, meter, "disregard", reason="Test bench", **minute)
+
+    assert answer.status_code == 302, answer.content.decode()[:2000]
+    with acting_for(acacia.pk):
+        row = Disregarded.objects.get()
+        browser = sign_in(acacia)
+    page = browser.get(f"/admin/meters/meter/{meter.public_id}/panel/qualidade/").content.decode()
+    assert row.measured_at == DAY + timedelta(minutes=60)
+    assert (row.reason, row.author != "") == ("Test bench", True)
+    assert "Test bench" in page
+    assert used(meter) == before[:3]
+
+    do(acacia, meter, "regard", **minute)
+
+    assert used(meter) == before
+
+
+def test_a_programme_leaves_readings_out_too(acacia: Tenant) -> None:
+    meter = metered(acacia)
+    with acting_for(acacia.pk):
+        browser = sign_in(acacia)
+    link = f"/api/v1/meters/{meter.public_id}"
+    hour = {"start": DAY.isoformat(), "end": (DAY + timedelta(minutes=30)).isoformat()}
+    empty = {"start": hour["end"], "end": hour["start"]}
+
+    answers = [
+        browser.post(f"{link}/{path}", body, content_type="application/json")
+        for path, body in (
+            ("disregard", {**hour, "reason": "Test bench"}),
+            ("disregard", {**hour, "reason": "Test bench"}),
+            ("regard", hour),
+            ("regard", empty),
+        )
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 409]
+    assert [answer.json().get("readings") for answer in answers] == [2, 0, 2, None]
+    with acting_for(acacia.pk):
+        assert not Disregarded.objects.exists()
 
 
 @pytest.mark.parametrize(

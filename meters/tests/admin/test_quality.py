@@ -49,7 +49,8 @@ def test_what_a_reading_says_is_named_as_people_name_it(acacia: Tenant) -> None:
     text = browser.get(f"/admin/meters/meter/{meter.public_id}/panel/qualidade/").content.decode()
 
     assert "energy_import_wh" not in text
-    assert "Fator de potência <b>0,900</b>" in text
+    assert '<td>Fator de potência</td><td class="is-num">0,800</td>' in text
+    assert '<td class="is-num">0,900</td>' in text
 
 
 def test_every_quantity_has_a_name_for_people() -> None:

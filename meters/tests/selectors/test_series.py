@@ -7,7 +7,7 @@ import pytest
 
 from clients.kernel.charts import Mark
 from clients.kernel.periods import day_of
-from meters.selectors.series import aligned, gaps, on_the_day, usual_step
+from meters.selectors.series import aligned, beside, gaps, on_the_day, usual_step
 from meters.selectors.view import View
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
@@ -55,6 +55,13 @@ def test_day_before_is_laid_under_the_same_time_of_day() -> None:
     laid = aligned([START, START + 90, START + 3600], before, 86_400, MINUTE, 1)
 
     assert laid == [0.0, 1.0, 60.0]
+
+
+def test_a_stretch_is_missing_or_filled_and_never_both() -> None:
+    holes = [Mark(0, 100, "missing"), Mark(200, 300, "missing")]
+    filled = [Mark(20, 60, "estimated"), Mark(190, 310, "edited", "Ana")]
+
+    assert beside(holes, filled) == [Mark(0, 20, "missing"), Mark(60, 100, "missing")]
 
 
 def test_step_is_the_usual_one_even_with_gaps() -> None:

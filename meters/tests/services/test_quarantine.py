@@ -8,7 +8,8 @@ import pytest
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from clients.testing import sign_in
-from meters.errors import AlreadyDecided, StillImpossible
+from meters.admin.clocks import clock_words
+from meters.errors import AlreadyDecided, Doubtful, StillImpossible
 from meters.models import Conflict, Meter, MeterClock, Quarantine, Reading
 from meters.selectors.clocks import clocks_of, differences, wrong_clocks
 from meters.services.quarantine import clock_is_right, discard, release, release_stretch
@@ -152,3 +153,48 @@ def test_pages_show_what_was_said_and_take_a_decision(acacia: Tenant) -> None:
     with acting_for(acacia.pk):
         assert Reading.objects.filter(energy_import_wh__isnull=False).count() == 3
         assert MeterClock.objects.get().wrong_count == 4
+
+
+def test_a_register_that_would_fall_is_stored_only_when_asked_again(acacia: Tenant) -> None:
+    meter = meter_with_a_clock_of_1970(acacia)
+    keep_readings(meter, [{"measured_at": NOW - 10 * MINUTE, "energy_import_wh": 180_200}], now=NOW)
+    with acting_for(acacia.pk):
+        row = Quarantine.objects.get(measured_at=BOOT)
+        with pytest.raises(Doubtful, match=r"180[.,]200"):
+            release(row, measured_at=NOW, now=NOW)
+        assert Reading.objects.count() == 1
+        assert Quarantine.objects.get(pk=row.pk).status == "waiting"
+
+        release(row, measured_at=NOW, now=NOW, anyway=True)
+
+    with acting_for(acacia.pk):
+        assert Reading.objects.count() == 2
+
+
+def test_a_window_that_asks_again_shows_what_to_tick(acacia: Tenant) -> None:
+    meter = meter_with_a_clock_of_1970(acacia)
+    keep_readings(meter, [{"measured_at": NOW, "energy_import_wh": 180_200}], now=NOW)
+    with acting_for(acacia.pk):
+        browser = sign_in(acacia)
+        row = Quarantine.objects.get(measured_at=BOOT)
+    link = f"/admin/meters/quarantine/{row.public_id}/release/"
+    local = NOW.astimezone(acacia.zone) + MINUTE
+    said = {"_form_submitted": "on", "measured_at": local.strftime("%Y-%m-%dT%H:%M:%S")}
+
+    first = browser.post(link, said, headers={"HX-Request": "true"})
+    again = browser.post(link, {**said, "anyway": "on"}, headers={"HX-Request": "true"})
+
+    assert 'type="checkbox" name="anyway"' in first.content.decode()
+    assert again.headers.get("HX-Redirect"), again.content.decode()[:2000]
+
+
+def test_the_chip_counts_the_readings_that_wait(acacia: Tenant) -> None:
+    meter = meter_with_a_clock_of_1970(acacia)
+    with acting_for(acacia.pk):
+        before = clock_words(meter, NOW)
+        discard(Quarantine.objects.get(measured_at=BOOT), reason="test bench", now=NOW)
+        after = clock_words(meter, NOW)
+
+    assert before is not None
+    assert after is not None
+    assert ("4" in before.words, "3" in after.words) == (True, True)

@@ -11,8 +11,17 @@ import pytest
 from clients.kernel.periods import Period
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
-from meters.errors import BadDecision, NotServingYet
-from meters.models import DayTotal, Estimate, EventKind, Interval, Meter, RegisterEvent
+from meters.errors import BadDecision, Doubtful, NotServingYet
+from meters.models import (
+    DayTotal,
+    Edit,
+    Estimate,
+    EventKind,
+    EventState,
+    Interval,
+    Meter,
+    RegisterEvent,
+)
 from meters.selectors.energy import metered_energy
 from meters.services import intervals
 from meters.services.disregarding import disregard_readings, regard_again
@@ -24,7 +33,12 @@ from meters.services.installations import (
     remove_meter,
 )
 from meters.services.intervals import recompute_all_touched
-from meters.services.register_events import confirm_event, correct_event, reopen_event
+from meters.services.register_events import (
+    confirm_event,
+    correct_event,
+    reopen_event,
+    would_book,
+)
 from meters.testing import keep_readings, make_meter, make_metering_point, make_site, register_rows
 
 pytestmark = pytest.mark.commits
@@ -342,6 +356,38 @@ def test_a_long_gap_is_filled_like_similar_days_and_closes(acacia: Tenant) -> No
         assert set(gap.values_list("quality", "rule")) == {("estimated", "reference_days")}
         night = gap.filter(starts_at__lt=morning + timedelta(hours=8))
         assert {row.energy_import_ws for row in night} == {0}
+
+
+def test_a_decision_that_books_more_than_can_be_delivered_asks_again(acacia: Tenant) -> None:
+    meter = new_meter(acacia, digits=6, max_power_w=20_000)
+    used(acacia, meter, [68_000, 68_010, 500, 510])
+    with acting_for(acacia.pk):
+        event = RegisterEvent.objects.get()
+        said = {"author": "Ana", "now": NOW}
+        assert would_book(event, EventKind.ROLLOVER) == 932_490
+        with pytest.raises(Doubtful, match=r"932[.,]490"):
+            correct_event(event, EventKind.ROLLOVER, **said)
+        event.refresh_from_db()
+        assert event.state == EventState.DETECTED
+
+        correct_event(event, EventKind.ROLLOVER, anyway=True, **said)
+
+    assert total(acacia, meter) == 932_510
+
+
+def test_typed_use_above_what_can_be_delivered_asks_again(acacia: Tenant) -> None:
+    meter = new_meter(acacia, max_power_w=20_000)
+    hour = Period(MIDNIGHT, MIDNIGHT + timedelta(hours=1))
+    said: Any = {"reason": "Read by hand", "author": "Ana"}
+    with acting_for(acacia.pk):
+        with pytest.raises(Doubtful):
+            edit_interval(meter, hour, 20_001, **said)
+        assert not Edit.objects.exists()
+
+        edit_interval(meter, hour, 20_000, **said)
+        edit_interval(meter, hour, 500_000, anyway=True, **said)
+
+    assert total(acacia, meter) == 500_000
 
 
 def test_a_typed_value_makes_its_day_no_example_for_a_gap(acacia: Tenant) -> None:

@@ -194,6 +194,8 @@ def dynamic_comparison(material: Material, wanted: Parameters) -> Iterator[Findi
         with np.errstate(invalid="ignore", divide="ignore"):
             times = (grid[place] - chosen) / spread
         usable = (known >= wanted["at_least_days"]) & (spread > 0) & ~np.isnan(times)
+        with np.errstate(invalid="ignore"):
+            usable &= np.abs(grid[place] - chosen) >= _least(past, wanted, material)
         off[place] = np.where(usable, times, 0)
         usual[place] = chosen
     flat, usual_flat, hours = off.ravel(), usual.ravel(), grid.ravel()
@@ -207,9 +209,16 @@ def dynamic_comparison(material: Material, wanted: Parameters) -> Iterator[Findi
                     "direction": word,
                     f"worst_{material.rate_unit}": short(float(hours[worst])),
                     f"usual_{material.rate_unit}": short(float(usual_flat[worst])),
-                    "times": short(float(np.abs(flat[worst]))),
+                    "spreads": short(float(np.abs(flat[worst]))),
                 },
             )
+
+
+def _least(past: Floats, wanted: Parameters, material: Material) -> float:
+    """What an hour must be off by to matter to this meter at all."""
+    known = past[~np.isnan(past)]
+    typical = float(np.median(np.abs(known))) if known.size else 0.0
+    return max(wanted[f"least_{material.rate_unit}"], typical * wanted["least_percent"] / 100)
 
 
 def hours_of(material: Material) -> tuple[Floats, Floats]:

@@ -355,6 +355,20 @@ def test_an_hour_far_from_the_same_hour_of_similar_days() -> None:
     assert low.values["direction"] == "below"
 
 
+@pytest.mark.parametrize(("odd", "flagged"), [(25.0, 0), (110.0, 0), (800.0, 1)])
+def test_an_hour_that_is_off_by_little_is_no_anomaly(odd: float, flagged: int) -> None:
+    """22 W in each hour of the night, whose spread is nearly nothing."""
+    amounts = [5.5 if n % 96 < 24 else 60.0 for n in range(96 * 10)]
+    amounts[9 * 96 + 8 : 9 * 96 + 12] = [odd / 4] * 4
+
+    findings = found("dynamic_comparison", material(quarters=quarters(amounts)))
+
+    assert len(findings) == flagged
+    assert [set(f.values) >= {"spreads", "usual_w", "worst_w"} for f in findings] == [
+        True
+    ] * flagged
+
+
 def test_a_sunday_is_compared_with_days_of_rest() -> None:
     """Working days use a lot, weekends little: no weekend is an anomaly once one is known."""
     week = [*days(*[9_600] * 5), *days(*[96, 96])]

@@ -12,6 +12,8 @@ from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from meters.models import (
     Change,
+    Disregarded,
+    Edit,
     ExceptionState,
     Interval,
     Meter,
@@ -26,6 +28,7 @@ from meters.services.validation.decisions import (
     accept_exception,
     estimate_exception,
     reopen_exception,
+    take_back_edit,
 )
 from meters.services.validation.rules import set_rule
 from meters.services.validation.running import follow_changes, validate_meter, validate_silence
@@ -242,3 +245,35 @@ def test_a_stuck_stretch_is_estimated_and_the_estimate_taken_back(acacia: Tenant
         row.refresh_from_db()
         assert row.state == ExceptionState.OPEN
         assert {quarter.quality for quarter in stretch.all()} == {Quality.DERIVED}
+
+
+@pytest.mark.commits
+def test_taking_an_estimate_back_takes_back_the_decision_that_made_it(acacia: Tenant) -> None:
+    with acting_for(acacia.pk):
+        meter = installed(acacia)
+        values = [value for seed in range(8) for value in a_day(seed)]
+        values[7 * 96 + 20 : 7 * 96 + 44] = [431.5] * 24
+        keep_readings(meter, power(MONDAY, values), now=NOON)
+    judge(acacia)
+    with acting_for(acacia.pk):
+        (row,) = MeterException.objects.filter(rule=RuleCode.STUCK_VALUE)
+        stretch = Interval.objects.filter(
+            meter=meter, starts_at__gte=row.starts_at, starts_at__lt=row.ends_at - QUARTER
+        )
+        before = list(stretch.values_list("starts_at", "energy_import_ws", "quality"))
+        estimate_exception(row, author="Marina", now=NOON)
+    judge(acacia)
+
+    with acting_for(acacia.pk):
+        edit = Edit.objects.get()
+        reopened = take_back_edit(edit, author="Rui", now=NOON)
+        again = take_back_edit(edit, author="Rui", now=NOON)
+    judge(acacia)
+
+    with acting_for(acacia.pk):
+        row.refresh_from_db()
+        assert (reopened, again) == ([row], [])
+        assert (row.state, row.resolution) == (ExceptionState.OPEN, "")
+        assert not Disregarded.objects.exists()
+        assert list(stretch.values_list("starts_at", "energy_import_ws", "quality")) == before
+        assert Edit.objects.get().undone_by == "Rui"
