@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -27,6 +25,7 @@ from unfold.widgets import (
 from clients.kernel import show, when
 from clients.kernel.admin import TenantAdmin, office_page
 from clients.kernel.chips import chip, look
+from clients.kernel.fields import opened
 from clients.kernel.forms import BaseDialog, TenantForm
 from clients.kernel.listing import Card, state_cards
 from clients.kernel.panels import panel
@@ -117,7 +116,7 @@ class ConnectionForm(TenantForm):
 
     def clean_secrets(self) -> str:
         typed: str = self.cleaned_data["secrets"]
-        return typed or (self.instance.secrets if self.instance.pk else "")
+        return typed or (opened(self.instance, "secrets") if self.instance.pk else "")
 
 
 class AdoptDialog(BaseDialog):
@@ -178,14 +177,6 @@ class ConnectionAdmin(TenantAdmin):
         serving = with_serving()
         rows: QuerySet[Connection] = super().get_queryset(request)
         return rows.select_related("meter").prefetch_related(serving)
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> Any:
-        """From a meter's page, its connection."""
-        initial: Any = super().get_changeform_initial_data(request)
-        asked = initial.pop("meter", None)
-        with suppress(ValidationError):
-            initial["meter"] = Meter.objects.filter(public_id=asked).first()
-        return initial
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [*super().get_readonly_fields(request, obj), "said", *(["meter"] if obj else [])]

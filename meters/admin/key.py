@@ -105,7 +105,7 @@ class DeviceKeyAdmin(TenantAdmin):
         return ", ".join(str(meter) for meter in key.meters.all()[:MOST_NAMED]) or "—"
 
     def told_once(self, request: HttpRequest, secret: str, key: DeviceKey) -> HttpResponse:
-        address = reverse("meters:chirpstack", args=[secret])
+        address = reverse("meters:chirpstack")
         context = {
             "secret": secret,
             "key": key,

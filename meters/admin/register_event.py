@@ -35,6 +35,7 @@ from meters.admin.places import client_cell
 from meters.models import EventKind, EventState, Meter, RegisterEvent
 from meters.selectors import register_events as asked
 from meters.selectors.places import client_of, name_of
+from meters.services.meter_facts import MOST_AMOUNT
 from meters.services.register_events import (
     CORRECTIONS,
     confirm_event,
@@ -80,6 +81,7 @@ class CorrectDialog(NoteDialog):
         label=gettext_lazy("Used in between (Wh or L)"),
         required=False,
         min_value=0,
+        max_value=MOST_AMOUNT,
         widget=UnfoldAdminIntegerFieldWidget,
         help_text=gettext_lazy("Only when the value is right and you know how much was used."),
     )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from meters.models.quantities import QUANTITIES
-from meters.services.samples import MAX_INSTANT, MAX_REGISTER
+from meters.models.quantities import QUANTITIES, Quantity
 
 PATH: Final = "/api/v1/ingest"
-_NUMBERS: Final = {
-    "register": {"type": "integer", "minimum": 0, "maximum": MAX_REGISTER},
-    "instant": {"type": "number", "minimum": -MAX_INSTANT, "maximum": MAX_INSTANT},
-}
+
+
+def _number(quantity: Quantity) -> dict[str, Any]:
+    if quantity.kind == "register":
+        return {"type": "integer", "minimum": 0, "maximum": quantity.largest}
+    return {"type": "number", "minimum": -quantity.largest, "maximum": quantity.largest}
+
+
 READING: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["measured_at"],
@@ -36,7 +39,7 @@ READING: Final[dict[str, Any]] = {
             "description": "Serial number or id. May be left out when the key has one meter.",
         },
         **{
-            quantity.name: {**_NUMBERS[quantity.kind], "description": f"In {quantity.unit}."}
+            quantity.name: {**_number(quantity), "description": f"In {quantity.unit}."}
             for quantity in QUANTITIES
         },
         "extra": {

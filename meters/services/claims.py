@@ -202,10 +202,3 @@ def release(holder: str, claimed: Iterable[Claimed]) -> None:
         with acting_for(tenant_id), connection.cursor() as cursor:
             ids, fences = [row.id for row in rows], [row.fence for row in rows]
             cursor.execute(RELEASE, [tenant_id, holder, ids, fences])
-
-
-def is_polling_wanted(drivers: Sequence[str]) -> bool:
-    """Whether any tenant has a connection to ask."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT meters_next_connection_due(%s)", [list(drivers)])
-        return cursor.fetchone()[0] is not None

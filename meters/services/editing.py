@@ -16,7 +16,7 @@ from meters.models import Edit, EditKind, Interval, Meter, Method
 from meters.models.interval import INTERVAL_SECONDS, ML_PER_L, WS_PER_WH
 from meters.services import estimation
 from meters.services import interval_sql as sql
-from meters.services.meter_facts import COLUMNS, MAIN_REGISTERS
+from meters.services.meter_facts import COLUMNS, MAIN_REGISTERS, MOST_AMOUNT, too_much
 from meters.services.touching import touch
 
 QUARTER: Final = timedelta(seconds=INTERVAL_SECONDS)
@@ -42,6 +42,8 @@ def edit_interval(
         raise BadEdit(_("%(register)s is not a register.") % {"register": register})
     if amount < 0:
         raise BadEdit(_("An amount is not negative."), "negative")
+    if amount > MOST_AMOUNT:
+        raise BadEdit(too_much(), "out_of_range")
     unit = ML_PER_L if register == "volume_l" else WS_PER_WH
     values = estimation.apportioned(amount * unit, [1] * count)
     return _kept(

@@ -14,9 +14,10 @@ from meters.errors import BadDecision
 from meters.models import EventKind, EventState, Meter, RegisterEvent
 from meters.services.corrected import Corrected
 from meters.services.detection import EXCURSIONS, UNKNOWN, Found
-from meters.services.meter_facts import instant
+from meters.services.meter_facts import MOST_AMOUNT, instant, too_much
 from meters.services.touching import A_MOMENT, touch
 
+MOST_FACTOR: Final = 1_000_000
 # What a person may say instead. Readings can only be left out where some were found to be.
 CORRECTIONS: Final = (
     EventKind.ROLLOVER,
@@ -119,12 +120,25 @@ def correct_event(
         raise BadDecision(_("Say first how many digits the register has."), "digits_missing")
     if used is not None and used < 0:
         raise BadDecision(_("An amount is not negative."), "negative")
+    if used is not None and used * _behind(event) > MOST_AMOUNT:
+        raise BadDecision(too_much(), "out_of_range")
+    if factor is not None and not 0 <= factor <= MOST_FACTOR:
+        raise BadDecision(
+            _("Values can be multiplied by at most %(most)s.") % {"most": MOST_FACTOR},
+            "out_of_range",
+        )
     event.kind = EventKind(kind)
     event.factor = factor if kind == EventKind.SCALE else Decimal(1)
     event.offset = _offset(event, used)
     if kind not in EXCURSIONS:
         event.value_between, event.left_out = None, 0
     return _decide(event, EventState.CORRECTED, author=author, now=now, note=note)
+
+
+def _behind(event: RegisterEvent) -> Decimal:
+    """The largest transformers the meter ever served behind: each unit stands for so many."""
+    serving = event.meter.installations.values_list("multiplier", flat=True)
+    return max(serving, default=Decimal(1))
 
 
 def _offset(event: RegisterEvent, used: int | None) -> int | None:

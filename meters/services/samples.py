@@ -23,23 +23,22 @@ import msgspec
 from django.utils.translation import gettext_noop as _
 
 from meters.errors import BadReadings, TooLarge, Unprocessable
-from meters.models.quantities import NAMES, QUANTITIES, Quantity
+from meters.models.quantities import MAX_REGISTER, NAMES, QUANTITIES, Quantity
 
 MAX_READINGS: Final = 20_000
-MAX_REGISTER: Final = 10**15
-MAX_INSTANT: Final = 1e12
 EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's own
 MICROSECOND: Final = timedelta(microseconds=1)
 
 _Register = Annotated[int, msgspec.Meta(ge=0, le=MAX_REGISTER)]
-_Instant = Annotated[float, msgspec.Meta(ge=-MAX_INSTANT, le=MAX_INSTANT)]
 _Short = Annotated[str, msgspec.Meta(max_length=200)]
 _Finite = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 _Extra = Annotated[dict[_Short, _Short | _Finite | bool | None], msgspec.Meta(max_length=32)]
 
 
 def _kind(quantity: Quantity) -> Any:
-    return _Register if quantity.kind == "register" else _Instant
+    if quantity.kind == "register":
+        return _Register
+    return Annotated[float, msgspec.Meta(ge=-quantity.largest, le=quantity.largest)]
 
 
 def _field(quantity: Quantity) -> tuple[str, Any, None]:

@@ -23,6 +23,8 @@ ODD = {
     "an endless number": ('"power_w":1,"extra":{"a":1e400}', "out_of_range"),
     "a whole one": ('"power_w":1,"extra":{"a":' + "9" * 5_000 + "}", "out_of_range"),
     "a long number as the meter": ('"power_w":1,"meter":' + "9" * 21, "invalid_type"),
+    "more power than there is": ('"power_w":2e11', "out_of_range"),
+    "more flow than any pipe lets through": ('"flow_l_per_s":1e9', "out_of_range"),
     "a little below zero": ('"energy_kwh":-0.0001', "out_of_range"),
     "a name twice, with a long number": (
         '"power_w":1,"power_w":2,"extra":{"a":' + "1" * 4_500 + "}",

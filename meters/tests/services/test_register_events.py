@@ -11,7 +11,7 @@ import pytest
 from clients.kernel.periods import Period
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
-from meters.errors import BadDecision
+from meters.errors import BadDecision, BadEdit
 from meters.models import EventKind, Interval, Meter, RegisterEvent
 from meters.selectors.energy import metered_energy
 from meters.services import intervals
@@ -253,3 +253,23 @@ def test_a_long_gap_is_filled_like_similar_days_and_closes(acacia: Tenant) -> No
         assert set(gap.values_list("quality", "rule")) == {("estimated", "reference_days")}
         night = gap.filter(starts_at__lt=morning + timedelta(hours=8))
         assert {row.energy_import_ws for row in night} == {0}
+
+
+def test_no_amount_is_too_large_for_the_database(acacia: Tenant) -> None:
+    meter = new_meter(acacia)
+    quarter = Period(MIDNIGHT, MIDNIGHT + timedelta(minutes=15))
+    used(acacia, meter, [5_000, 5_100, 90, 190])
+    with acting_for(acacia.pk):
+        event = RegisterEvent.objects.get(meter=meter)
+        refused = {"author": "x", "now": MIDNIGHT}
+
+        with pytest.raises(BadEdit):
+            edit_interval(meter, quarter, 10**12 + 1, reason="x", author="x")
+        with pytest.raises(BadDecision):
+            correct_event(event, EventKind.REAL, used=10**12 + 1, **refused)
+        with pytest.raises(BadDecision):
+            correct_event(event, EventKind.SCALE, factor=Decimal(10**7), **refused)
+
+        meter.installations.update(multiplier=1_000)
+        with pytest.raises(BadDecision):
+            correct_event(event, EventKind.REAL, used=10**10, **refused)
