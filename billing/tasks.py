@@ -14,6 +14,7 @@ from billing.services.accounts import connect_account
 from billing.services.announcing import announce_invoices, tenants_to_tell
 from clients.kernel.errors import Permanent, Retryable
 from clients.kernel.jobs import once_per_slot, periodic
+from clients.kernel.sweeps import each
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +30,7 @@ def bill(tenant_id: int, run_id: int) -> None:
 @shared_task(queue="bulk")
 @once_per_slot(timedelta(minutes=1))
 def sweep_billing_runs() -> None:
-    for tenant_id, run_id in runs.open_runs():
-        bill(tenant_id, run_id)
+    each(runs.open_runs(), bill)
 
 
 @invoices_issued.subscribe
@@ -43,8 +43,7 @@ def announce(tenant_id: int) -> None:
 @shared_task(queue="default")
 @once_per_slot(timedelta(minutes=1))
 def sweep_announcements() -> None:
-    for tenant_id in tenants_to_tell():
-        announce(tenant_id)
+    each(tenants_to_tell(), announce)
 
 
 @notice_kept.subscribe

@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from clients.kernel.api_document import DocumentView
 from clients.kernel.api_errors import not_found
 
 APPS = ("clients", "meters", "messaging", "billing", "monitoring")
@@ -20,7 +21,7 @@ def _routes_of(app: str) -> list[URLPattern | URLResolver]:
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *(route for app in APPS for route in _routes_of(app)),
-    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("schema", DocumentView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     re_path("", not_found),
 ]

@@ -9,15 +9,18 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from django.core.asgi import get_asgi_application
+import django
 
-django_application = get_asgi_application()
+django.setup(set_prefix=False)  # type: ignore[call-arg]  # the stubs do not know it
 
-from django.conf import settings  # noqa: E402 - Django must be set up first
+from asgiref.sync import sync_to_async  # noqa: E402 - Django must be set up first
+from django.conf import settings  # noqa: E402
+from django.core.handlers.asgi import ASGIHandler  # noqa: E402
 from psycopg.conninfo import make_conninfo  # noqa: E402
 
 from clients.api.live import live_application  # noqa: E402
@@ -48,6 +51,28 @@ def rest_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
+
+
+class StreamingHandler(ASGIHandler):
+    """Django, sending files piece by piece: by itself it would read them whole, and complain."""
+
+    async def run_get_response(self, request: Any) -> Any:
+        parent: Any = super()  # the stubs take this for something else
+        response = await parent.run_get_response(request)
+        if response.streaming and not response.is_async:
+            response.streaming_content = pieces(response.streaming_content)
+        return response
+
+
+async def pieces(content: Iterator[bytes]) -> AsyncIterator[bytes]:
+    def following() -> bytes | None:
+        return next(content, None)
+
+    while (piece := await sync_to_async(following)()) is not None:
+        yield piece
+
+
+django_application = StreamingHandler()
 
 
 class Edge:

@@ -10,14 +10,18 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 IS_LINUX = sys.platform.startswith("linux")
 NEEDS_WATCHER = not IS_LINUX  # only Linux itself tells a process that its parent has ended
+# Linux tells a child that its parent ended when the *thread* that started it does: this one stays.
+_LASTING = ThreadPoolExecutor(1, thread_name_prefix="spawn")
 PLAIN_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 
 
@@ -33,7 +37,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a program that gets `last_signal` when this process ends, even by kill -9.
 
-    It leads a session of its own, so Ctrl-C in the terminal reaches only us.
+    It leads a session of its own, so Ctrl-C in the terminal reaches only us. Any thread may call
+    this, and end.
     """
     options = [
         "--parent",
@@ -47,15 +52,20 @@ def spawn(
         options += ["--lock", str(lock)]
     if NEEDS_WATCHER:
         options += ["--watcher"]
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", str(LAUNCHER), *options, "--", *program],
-        env=env,
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT if output is not None else None,
-        start_new_session=True,
-    )
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", str(LAUNCHER), *options, "--", *program],
+            env=env,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT if output is not None else None,
+            start_new_session=True,
+        )
+
+    is_lasting = threading.current_thread() is threading.main_thread()
+    return start() if is_lasting else _LASTING.submit(start).result()
 
 
 def free_port() -> int:

@@ -284,9 +284,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "GET_LIB_DOC_EXCLUDES": "clients.kernel.api_document.undocumented",
     "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "meters.api.document.document_ingest",
+        "clients.kernel.api_schema.plain_shapes",
+        "meters.api.document.document_machines",
         "clients.kernel.api_schema.document_errors",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -335,6 +336,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
 USE_THOUSAND_SEPARATOR = True
+FORMAT_MODULE_PATH = ["config.formats"]  # fields that are only read: days as `kernel.when` has them
 STATIC_URL = "/static/"
 STATIC_ROOT = env.str("STATIC_ROOT", default="staticfiles" if IS_PRODUCTION else "") or None
 STATICFILES_DIRS = [BASE_DIR / "clients" / "static_unfold"]  # shadows unfold's fonts and chart.js

@@ -76,6 +76,12 @@ class MeteringPointInUse(DomainError):
     code = "metering_point_in_use"
 
 
+class NotServingYet(DomainError):
+    """The meter did not serve the metering point at that time."""
+
+    code = "not_serving_yet"
+
+
 class KeyRevoked(DomainError):
     code = "key_revoked"
 

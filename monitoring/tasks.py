@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from celery import shared_task
 from django.utils import timezone
 
 from clients.kernel.jobs import once_per_slot, periodic
+from clients.kernel.sweeps import each
 from meters.events import alarm_cleared, alarm_raised
 from monitoring.services import alarm_notices
 from monitoring.services.retention import forget_expired, forget_job_slots
@@ -44,5 +46,4 @@ def tell_of_alarm(tenant_id: int, event_id: int) -> None:
 def sweep_alarm_notices() -> None:
     """The same for every tenant, in case a ring was lost; and the summaries that are due."""
     now = timezone.now()
-    for tenant_id in alarm_notices.tenants_to_tell(now):
-        alarm_notices.tell_all(tenant_id, now=now)
+    each(alarm_notices.tenants_to_tell(now), partial(alarm_notices.tell_all, now=now))

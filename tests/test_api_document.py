@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,10 +13,12 @@ import schemathesis
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.test import Client as Browser
+from drf_spectacular.drainage import reset_generator_stats
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as examples
+from rest_framework.serializers import ChoiceField
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi.checks import (
@@ -23,10 +27,15 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from clients.kernel.api import ApiView
+from clients.kernel.api_fields import StrictSerializer, TenantSerializer
 from clients.models import Tenant
 from clients.services.sign_in import issue_tokens
 from clients.testing import make_client, make_member
 from config.wsgi import application
+from meters.api.answers import QUERIES, MeterAnswers, PointAnswers
+from meters.api.document import EXAMPLES
+from meters.services.bodies import read_body
 
 CHECKS = [
     not_a_server_error,
@@ -75,6 +84,67 @@ def test_every_operation_documents_its_refusals_and_its_id(document: Any) -> Non
     assert all("4XX" in operation["responses"] for operation in operations)
     names = [operation["operationId"] for operation in operations]
     assert len(set(names)) == len(names)
+
+
+def test_making_the_document_raises_no_complaint(db: None, capsys: Any) -> None:
+    reset_generator_stats()
+    SchemaGenerator().get_schema(request=None, public=True)
+    assert capsys.readouterr().err == ""
+
+
+def test_answers_about_data_document_what_may_be_asked_and_their_shape(document: Any) -> None:
+    found = [
+        (f"/api/v1/{resource}/{{id}}/{each.url_path}", each.__name__)
+        for resource, view in (("meters", MeterAnswers), ("metering-points", PointAnswers))
+        for each in vars(view).values()
+        if hasattr(each, "url_path")
+    ]
+    assert {name for _path, name in found} == QUERIES.keys()
+    for path, name in found:
+        operation = document["paths"][path]["get"]
+        query = QUERIES[name]()
+        said = {each["name"]: each for each in operation["parameters"] if each["in"] == "query"}
+        assert said.keys() == query.fields.keys(), path
+        for asked_for, field in query.fields.items():
+            assert said[asked_for].get("required", False) == field.required, (path, asked_for)
+            assert said[asked_for]["description"], (path, asked_for)
+            if isinstance(field, ChoiceField):
+                assert said[asked_for]["schema"]["enum"] == list(field.choices), (path, asked_for)
+        answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        assert answer["$ref"].rpartition("/")[2] not in ("Meter", "MeteringPoint"), path
+
+
+def test_the_document_is_english_whoever_asks(db: None) -> None:
+    asked = Browser().get("/api/schema", HTTP_ACCEPT="application/json", HTTP_ACCEPT_LANGUAGE="pt")
+    properties = asked.json()["components"]["schemas"]["Meter"]["properties"]
+    assert properties["serial"]["title"] == "Serial number"
+
+
+def test_ways_to_sign_in_are_alternatives_and_headers_are_said_once(document: Any) -> None:
+    SchemaGenerator().get_schema(request=None, public=True)  # made again, it says the same
+    paths = json.loads(json.dumps(SchemaGenerator().get_schema(request=None, public=True)))["paths"]
+    for path, item in paths.items():
+        for operation in item.values():
+            assert all(len(way) <= 1 for way in operation.get("security", [])), path
+            names = [each["name"] for each in operation.get("parameters", [])]
+            assert len(names) == len(set(names)), path
+    ingest = paths["/api/v1/ingest"]["post"]
+    assert {each["name"] for each in ingest["parameters"]} == {"strict", "Content-Encoding"}
+    assert "application/x-ndjson" in ingest["requestBody"]["content"]
+    assert paths["/api/v1/cron/poll"]["post"]["security"] == [{"cronSecret": []}]
+
+
+def test_examples_of_ingest_are_readings_that_it_takes() -> None:
+    now = datetime(2026, 2, 1, 12, tzinfo=UTC)
+    for name, example in EXAMPLES.items():
+        said = read_body(json.dumps(example["value"]).encode(), now=now)
+        assert not said.faults, name
+
+
+def test_no_description_is_a_base_classs(document: Any) -> None:
+    ours = {inspect.getdoc(each) for each in (StrictSerializer, TenantSerializer, ApiView)}
+    for name, schema in document["components"]["schemas"].items():
+        assert schema.get("description") not in ours, name
 
 
 def test_the_document_and_its_pages_are_served(acacia: Tenant) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from config import bootstrap
+from config.commands.django import execute
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # An address where nothing listens, in the variables of both installers; no retries, no cache.
@@ -127,3 +128,13 @@ def test_without_ensurepip_and_pip_the_package_is_named(
 
     with pytest.raises(bootstrap.Unable, match=r"apt-get install python3\.\d+-venv"):
         bootstrap.find_pip()
+
+
+def test_a_command_that_there_is_not_ends_with_a_sentence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        execute(["manage.py", "migrat"])
+
+    assert ended.value.code == 2
+    assert "There is no command migrat. Did you mean migrate?" in capsys.readouterr().err

@@ -83,6 +83,7 @@ DEFINER_FUNCTIONS = {
     "meters_claim_connections": "app",
     "meters_next_connection_due": "app",
     "meters_touch": "app",  # of the open tenant
+    "meters_zone_changed": "owner",  # a trigger's
     "oldest_due": "app",
     "forget_expired": "app",
     "business_figures": "app",

@@ -169,3 +169,12 @@ def test_a_meter_may_have_been_put_up_in_the_past(acacia: Tenant) -> None:
 
     at = datetime(2026, 3, 1, 8, 30, tzinfo=ZoneInfo(acacia.time_zone))
     assert Installation.objects.get(meter=meter).starts_at == at
+
+
+def test_a_point_that_was_chosen_is_named_by_client_and_site(acacia: Tenant) -> None:
+    client = make_client(tenant=acacia, name="Clara")
+    point = make_metering_point(tenant=acacia, site=make_site(tenant=acacia, client=client))
+    row = make_subscription(tenant=acacia, points=[point])
+    link = reverse("admin:billing_subscription_change", args=[row.public_id])
+
+    assert "Clara · Casa · Entrada" in sign_in(acacia).get(link).content.decode()

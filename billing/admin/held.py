@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
@@ -25,10 +27,12 @@ from clients.kernel.chips import chip, look
 from clients.kernel.listing import Card, state_cards
 from clients.kernel.tenancy import actor_label
 from clients.kernel.verbs import verb
+from meters.selectors.lacking import Lacking, lacking_days
 
 look("waiting", "warn", "hourglass_empty")
 look("dropped", "plain", "block")
 TENTH = Decimal("0.1")
+MOST_RUNS = 8
 STATES = [("", gettext_lazy("All")), *Decision.choices]
 
 
@@ -40,7 +44,7 @@ class HeldAdmin(TenantAdmin):
     search_fields = ("subscription__client__name",)
     search_help_text = gettext_lazy("Client")
     fields = (
-        *("who", "subject", "reference", "reason", "measured", "amount_"),
+        *("who", "subject", "reference", "reason", "measured", "lacking", "amount_"),
         *("held_at", "decision", "decided_by", "note"),
     )
     readonly_fields = fields
@@ -100,6 +104,13 @@ class HeldAdmin(TenantAdmin):
             ),
         )
 
+    @display(description=gettext_lazy("What is missing"))
+    def lacking(self, held: HeldInvoice) -> str:
+        """Which metering point lacks which days, as it is known now."""
+        points = list(held.subscription.points.values_list("metering_point_id", flat=True))
+        lines = ((str(each.point), _days(each)) for each in lacking_days(points, held.period))
+        return format_html_join(mark_safe("<br>"), "{}: {}", lines) or "—"
+
     @display(description=gettext_lazy("Amount so far"))
     def amount_(self, held: HeldInvoice) -> str:
         return show.money(held.total_cents, held.currency)
@@ -135,3 +146,27 @@ class HeldAdmin(TenantAdmin):
 def _share(point: dict[str, Any]) -> Decimal:
     """Rounded down: what is not complete must not look so."""
     return Decimal(point["completeness_percent"]).quantize(TENTH, ROUND_DOWN) / 100
+
+
+def _days(each: Lacking) -> str:
+    """`sem dados de 3 nov a 7 nov; incompleto em 12 nov`."""
+    if not each.is_installed:
+        return _("no meter was installed")
+    said = []
+    if each.missing:
+        said.append(_("no data %(days)s") % {"days": _runs(each.missing)})
+    if each.partly:
+        said.append(_("incomplete %(days)s") % {"days": _runs(each.partly)})
+    return "; ".join(said)
+
+
+def _runs(runs: Sequence[tuple[date, date]]) -> str:
+    said = [
+        _("on %(day)s") % {"day": when.day(first)}
+        if first == last
+        else _("from %(first)s to %(last)s") % {"first": when.day(first), "last": when.day(last)}
+        for first, last in runs[:MOST_RUNS]
+    ]
+    if len(runs) > MOST_RUNS:
+        said.append(_("and %(n)d more") % {"n": len(runs) - MOST_RUNS})
+    return ", ".join(said)

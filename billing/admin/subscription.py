@@ -36,6 +36,14 @@ class SubscriptionPointInline(TabularInline):
     autocomplete_fields = ("metering_point",)
     extra = 0
 
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Points of different clients have the same names."""
+        field: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        page: Any = self.admin_site._registry[db_field.related_model]
+        field.queryset = field.queryset.select_related("site__client")
+        field.label_from_instance = page.choice_text
+        return field
+
 
 @office_page(Subscription)
 class SubscriptionAdmin(TenantAdmin):

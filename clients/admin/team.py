@@ -31,8 +31,8 @@ class TeamAdmin(TenantAdmin):
     list_select_related = ("user",)
     search_fields = ("user__name", "user__email")
     search_help_text = _("Name or e-mail")
-    fields = ("user", "role", "is_active")
-    readonly_fields = ("user", "role", "is_active")
+    fields = ("subject", "email", "role", "is_active")
+    readonly_fields = fields
     actions_detail = ("change_role", "restore", "remove")
     settings_icon = "group"
     settings_text = _("Who works here and what each may do")

@@ -60,6 +60,7 @@ class PulsoAdmin(ModelAdmin):
     list_after_template = "clients/admin/list_sums.html"
     warn_unsaved_form = True
     change_form_template = "clients/admin/change_form.html"
+    save_words: Any = ""  # what the button of the form says, where "Save" is not what it does
     change_list_template = "clients/admin/change_list.html"
 
     @property
@@ -76,6 +77,7 @@ class PulsoAdmin(ModelAdmin):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **how: Any) -> Any:
         """One way to save."""
         context |= {"show_save_and_continue": False, "show_save_and_add_another": False}
+        context["save_words"] = self.save_words
         return super().render_change_form(request, context, *args, **how)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -52,6 +52,13 @@ class StrictText(serializers.CharField):
 
 
 class StrictChoice(serializers.ChoiceField):
+    """One of the choices; a refusal names them."""
+
+    default_error_messages = {"invalid_choice": _("“{input}” is not one of: {choices}.")}
+
+    def fail(self, key: str, **facts: Any) -> NoReturn:
+        super().fail(key, choices=", ".join(str(choice) for choice in self.choices), **facts)
+
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str):
             self.fail("invalid_choice", input=data)

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q
+from django.forms import ChoiceField, ModelChoiceField
 from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
 from rest_framework.pagination import BasePagination
@@ -29,6 +30,17 @@ PAGING = frozenset({"limit", "cursor", "ordering"})
 class TenantFilterSet(filters.FilterSet):
     """Declares what a list may be filtered by. Declare `fields` one by one."""
 
+    def get_form_class(self) -> Any:
+        """The form; its refusals name the choices."""
+        found = super().get_form_class()
+        for field in found.base_fields.values():
+            if isinstance(field, ChoiceField) and not isinstance(field, ModelChoiceField):
+                named = ", ".join(str(value) for value, _label in field.choices if value)
+                sentence = _("“{input}” is not one of: {choices}.")
+                said = sentence.format(input="%(value)s", choices=named.replace("%", "%%"))
+                field.error_messages["invalid_choice"] = said
+        return found
+
 
 class FilterBackend(filters.DjangoFilterBackend):
     filterset_base = TenantFilterSet
@@ -39,7 +51,9 @@ def check_parameters(request: Request, known: Iterable[str]) -> None:
     allowed = set(known)
     for name, values in request.query_params.lists():
         if name not in allowed:
-            raise Refusal(400, "unknown_parameter", _("There is no parameter “%s” here.") % name)
+            known = {"name": name, "known": ", ".join(sorted(allowed)) or "—"}
+            sentence = _("There is no parameter “%(name)s” here. Known: %(known)s.")
+            raise Refusal(400, "unknown_parameter", sentence % known)
         if len(values) > 1:
             raise Refusal(400, "repeated_parameter", _("“%s” was given more than once.") % name)
 

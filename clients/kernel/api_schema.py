@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 INTRODUCTION = """
@@ -20,6 +21,9 @@ exactly as something that does not exist. A refused request has changed nothing.
 **Units** are in the names: `energy_wh`, `power_w`, `amount_cents`. Instants have an offset; periods
 include their start and exclude their end.
 """
+PEOPLE = {"bearer", "session"}  # the ways in which people sign in
+LOCAL_TIME = r"^\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$"
+SAID_TWICE = re.compile(r"^\* `(.*)` - \1\n?", re.MULTILINE)  # a choice that is its own label
 METHODS = ("get", "post", "patch", "put", "delete")
 ONE_ERROR = {
     "type": "object",
@@ -57,6 +61,22 @@ KEY_HEADER = {
 }
 
 
+def plain_shapes(result: Any, **_: Any) -> Any:
+    """Postprocessing hook: choices stay where they are used, since names made up for them would
+    change with every new one and with the language; and times of day have no offset."""
+    if isinstance(result, dict):
+        result.pop("x-spec-enum-id", None)
+        if isinstance(said := result.get("description"), str):
+            result["description"] = SAID_TWICE.sub("", said).rstrip()
+        if result.get("format") == "time":
+            result.pop("format")
+            result["pattern"] = LOCAL_TIME
+    inner = result.values() if isinstance(result, dict) else result
+    for each in inner if isinstance(result, dict | list) else ():
+        plain_shapes(each)
+    return result
+
+
 def document_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Postprocessing hook: a 4XX answer on each operation, and the headers it understands."""
     result.setdefault("components", {}).setdefault("schemas", {})["Error"] = ERROR
@@ -69,8 +89,11 @@ def document_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any], method: str) -> None:
     operation["responses"].setdefault("4XX", REFUSED)
-    if {} in operation.get("security", []) or not operation.get("security"):
-        return  # open to visitors, who have no tenant
+    security = operation.get("security", [])
+    if {} in security or not any(PEOPLE & set(way) for way in security):
+        return  # open to visitors, or for machines: neither has a tenant to choose
+    # One of them is enough; in one object they would all be needed.
+    operation["security"] = [{name: needs} for way in security for name, needs in way.items()]
     parameters = operation.setdefault("parameters", [])
     parameters.append(TENANT_HEADER)
     if method == "post":

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from validate_docbr import CNPJ, CPF
 
 CPF_FORM = re.compile(r"\d{11}", re.ASCII)
+POSTAL_CODE_FORM = re.compile(r"\d{8}", re.ASCII)
 CNPJ_FORM = re.compile(r"[0-9A-Z]{12}\d{2}", re.ASCII)
 
 
@@ -41,8 +42,13 @@ def normal_document(text: str) -> str:
 
 
 def normal_postal_code(text: str) -> str:
-    """`13201-000` as it is stored: without punctuation."""
-    return re.sub(r"[.\-\s]", "", text)
+    """`13201-000` as it is stored: eight digits. Raises ValidationError with a sentence."""
+    plain = re.sub(r"[.\-\s]", "", text)
+    if plain and not POSTAL_CODE_FORM.fullmatch(plain):
+        raise ValidationError(
+            _("A postal code (CEP) has 8 digits, as in 13201-000."), code="wrong_postal_code"
+        )
+    return plain
 
 
 def normal_phone(text: str, region: str = "BR") -> str:

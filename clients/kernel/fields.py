@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.db import models
+from django.utils.text import capfirst
 
 VERSION = b"\x01"
 
@@ -125,7 +126,7 @@ class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg] # generi
 
         return forms.CharField(
             required=not self.blank,
-            label=self.verbose_name,
+            label=capfirst(self.verbose_name),
             help_text=self.help_text,
             widget=forms.PasswordInput(render_value=False),
         )

@@ -32,6 +32,12 @@ def number(value: Number, places: int = 0) -> str:
     return (MINUS if exact < 0 else "") + text
 
 
+def any_number(value: float) -> str:
+    """Six digits of a number that may be anything: `230,2`, `1,5e+15`."""
+    text = f"{value:.6g}".replace("-", MINUS, int(value < 0))
+    return text.replace(".", ",") if language() == "pt" else text
+
+
 def money(cents: int, currency: str = "BRL") -> str:
     """`R$ 1.234,56` from integer cents; `−R$ 12,00` below zero."""
     sign, amount = MINUS if cents < 0 else "", Decimal(abs(cents)) / 100

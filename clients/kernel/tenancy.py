@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 import structlog
 from django.conf import settings
 from django.db import connection, connections, models, transaction
+from django.utils.functional import lazy
 
 from clients.kernel.attribution import SETTING, attribution
 
@@ -174,6 +175,16 @@ class TenantForeignKey(models.ForeignKey[Any, Any]):
 
     def __init__(self, to: Any, on_delete: Any, **options: Any) -> None:
         super().__init__(to, on_delete, **{**options, "db_constraint": False})
+
+    def set_attributes_from_name(self, name: str) -> None:
+        """Without words of its own a key is called as what it points at, also where it is read."""
+        super().set_attributes_from_name(name)
+        if self._verbose_name is None:
+            self.verbose_name = lazy(self._words, str)()  # type: ignore[assignment] # a lazy text
+
+    def _words(self) -> str:
+        model = self.remote_field.model
+        return str(self.name) if isinstance(model, str) else str(model._meta.verbose_name)
 
 
 class ScopeRouter:

@@ -62,7 +62,10 @@ class Client(TenantModel, PublicIdModel):
         return self.name
 
     def clean(self) -> None:
-        self.postal_code = normal_postal_code(self.postal_code)
+        try:
+            self.postal_code = normal_postal_code(self.postal_code)
+        except ValidationError as error:
+            raise ValidationError({"postal_code": error}) from error
         try:
             self.document = normal_document(self.document)
         except ValidationError as error:

@@ -193,6 +193,12 @@ def test_undeclared_parameters_are_refused(acacia: Tenant, query: str, code: str
     assert (answer.status_code, answer.json()["code"]) == (400, code)
 
 
+def test_a_filter_that_is_no_choice_names_the_choices(acacia: Tenant) -> None:
+    said = sign_in(acacia).get(f"{URL}?status=nobody").json()["fields"]["status"][0]["detail"]
+    assert "nobody" in said
+    assert "active, paused, closed" in said
+
+
 def test_filters_find_by_name_document_and_status(acacia: Tenant) -> None:
     make_client(tenant=acacia, name="Amina Souza", document="52998224725")
     make_client(tenant=acacia, name="Bruno", status="paused")
@@ -265,3 +271,24 @@ def test_the_number_of_queries_of_a_list_does_not_grow(
         make_client(tenant=acacia, phone=f"+55119876543{number:02}")
     with django_assert_num_queries(11):
         browser.get(URL, {"limit": 30})
+
+
+@pytest.mark.parametrize("code", ["abc", "1320-000", "1320100a", "١٣٢٠١٠٠٠"])
+def test_a_postal_code_has_eight_digits(acacia: Tenant, code: str) -> None:
+    answer = post(sign_in(acacia), AMINA | {"postal_code": code})
+
+    assert answer.status_code == 400
+    assert "postal_code" in str(answer.json())
+    assert not Client.objects.exists()
+    assert post(sign_in(acacia), AMINA | {"postal_code": "13201-000"}).status_code == 201
+
+
+def test_a_name_that_is_said_twice_is_refused(acacia: Tenant) -> None:
+    body = '{"name": "Amina", "contact_points": [{"kind": "phone", "kind": "email"}]}'
+
+    answer = sign_in(acacia).post(URL, body, content_type="application/json")
+
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "repeated_name"
+    assert "kind" in answer.json()["detail"]
+    assert not Client.objects.exists()

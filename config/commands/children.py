@@ -23,13 +23,22 @@ SIMULATORS = {"whatsapp": "simulate_whatsapp", "pix": "simulate_pix"}
 
 @dataclass
 class Children:
-    """The running processes. `events` says when one ends or a signal asks us to stop."""
+    """The running processes. `events` says when one ends that nothing works without, or a signal
+    asks us to stop."""
 
     environment: dict[str, str]
     events: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    is_stopping: bool = False
+    _starting: threading.Lock = field(default_factory=threading.Lock)
 
-    def start(self, name: str, program: list[str]) -> None:
+    def start(self, name: str, program: list[str], *, is_vital: bool = True) -> None:
+        """Run it until we stop; when a vital one ends by itself, that is an event."""
+        with self._starting:
+            if not self.is_stopping:
+                self._start(name, program, is_vital=is_vital)
+
+    def _start(self, name: str, program: list[str], *, is_vital: bool) -> None:
         process = spawn(
             program,
             # Celery waits for its broker before it obeys, and the broker has gone with us.
@@ -39,9 +48,9 @@ class Children:
             output=subprocess.PIPE,
         )
         self.running[name] = process
-        threading.Thread(target=self._relay, args=(name, process), daemon=True).start()
+        threading.Thread(target=self._relay, args=(name, process, is_vital), daemon=True).start()
 
-    def _relay(self, name: str, process: subprocess.Popen[bytes]) -> None:
+    def _relay(self, name: str, process: subprocess.Popen[bytes], is_vital: bool) -> None:
         """Print what the process says behind its name, and report its end."""
         assert process.stdout is not None  # noqa: S101 # we asked for a pipe
         try:
@@ -50,7 +59,13 @@ class Children:
                 print(f"{name:10} | {text}", flush=True)
         except OSError:
             self.events.put("nobody reads what is printed here")
-        self.events.put(f"{name} ended with status {process.wait()}")
+        if is_vital:
+            self.events.put(f"{name} ended with status {process.wait()}")
+
+    def has_ended(self, name: str) -> int | None:
+        """The status with which this one ended; None when it runs, or never did."""
+        process = self.running.get(name)
+        return process.poll() if process else None
 
     def is_over(self) -> bool:
         """Whether something happened after which we must stop."""
@@ -58,6 +73,8 @@ class Children:
 
     def stop(self) -> None:
         """Ask all of them to finish, and end those that do not, with everything they started."""
+        with self._starting:
+            self.is_stopping = True
         for process in self.running.values():
             if process.poll() is None:
                 process.terminate()
@@ -100,11 +117,13 @@ def simulator_ports() -> dict[str, int]:
     return {name: free_port() for name in SIMULATORS}
 
 
-def simulator_variables(ports: dict[str, int]) -> dict[str, str]:
-    """Where the adapters find the simulators, and the leave to go to such private addresses."""
+def simulator_variables(ports: dict[str, int], allowed: str) -> dict[str, str]:
+    """Where the adapters find the simulators, and the leave to go to such private addresses beside
+    those that are `allowed` already."""
     places = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
     urls = {f"{name.upper()}_SIMULATOR_URL": f"http://{place}" for name, place in places.items()}
-    return {**urls, "HTTP_ALLOWED_PRIVATE": ",".join(places.values())}
+    private = ",".join(each for each in (allowed.strip(" ,"), *places.values()) if each)
+    return {**urls, "HTTP_ALLOWED_PRIVATE": private}
 
 
 def simulator(name: str, port: int) -> list[str]:

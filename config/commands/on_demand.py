@@ -14,6 +14,7 @@ import psycopg
 from config.commands.children import Children
 
 LOOK_EVERY_S: Final = 10.0
+LONGEST_PAUSE_S: Final = 300.0
 # Drivers that are asked: the keys of meters.drivers.DRIVERS, which would load Django here.
 POLLED: Final = ("modbus", "tuya", "tuya_cloud")
 
@@ -44,17 +45,51 @@ ON_DEMAND: Final = (
 )
 
 
+@dataclass
+class Keeper:
+    """Starts one such process when it is used, and again, ever later, should it end."""
+
+    what: OnDemand
+    pause_s: float = LOOK_EVERY_S
+    started_at: float | None = None
+    again_at: float | None = None  # set while it has ended
+
+    def look(self, children: Children, now: float) -> None:
+        status = children.has_ended(self.what.name)
+        if self.started_at is None:
+            if is_used(self.what, children.environment):
+                self._start(children, now)
+        elif status is None:
+            return
+        elif self.again_at is None:
+            self._plan(status, now)
+        elif now >= self.again_at:
+            self._start(children, now)
+
+    def _start(self, children: Children, now: float) -> None:
+        self.started_at, self.again_at = now, None
+        children.start(self.what.name, list(self.what.program), is_vital=False)
+
+    def _plan(self, status: int, now: float) -> None:
+        """Say that it ended. One that lived long starts soon."""
+        assert self.started_at is not None  # noqa: S101 # it ended, so it was started
+        if now - self.started_at > LONGEST_PAUSE_S:
+            self.pause_s = LOOK_EVERY_S
+        self.again_at, said = now + self.pause_s, f"ended with status {status}; the rest goes on"
+        print(f"{self.what.name:10} | {said}. Again in {self.pause_s:g} s.", flush=True)
+        self.pause_s = min(self.pause_s * 2, LONGEST_PAUSE_S)
+
+
 def start_when_used(children: Children) -> None:
-    """Look again and again, in a thread of its own, until everything is started or over."""
-    threading.Thread(target=_look, args=(children,), name="on demand", daemon=True).start()
+    """Look again and again, in a thread of its own, until the children are stopped."""
+    keepers = [Keeper(each) for each in ON_DEMAND]
+    threading.Thread(target=_look, args=(children, keepers), name="on demand", daemon=True).start()
 
 
-def _look(children: Children) -> None:
-    waiting = list(ON_DEMAND)
-    while waiting and not children.is_over():
-        for each in [each for each in waiting if is_used(each, children.environment)]:
-            children.start(each.name, list(each.program))
-            waiting.remove(each)
+def _look(children: Children, keepers: list[Keeper]) -> None:
+    while not children.is_stopping:
+        for keeper in keepers:
+            keeper.look(children, time.monotonic())
         time.sleep(LOOK_EVERY_S)
 
 

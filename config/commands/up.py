@@ -35,6 +35,10 @@ PATH_SECONDS = 300.0
 QUIETLY = {"LOG_LEVEL": "WARNING"}  # for what prints its own line for each step
 # In a container one is root, and the worker would say so each time.
 EXPECTED_WARNINGS = "ignore:You're running the worker with superuser"
+MEASUREMENTS = (
+    "`python3 manage.py demo`, in another terminal, sends real measurements of their meters\n"
+    "and bills them."
+)
 
 
 @dataclass
@@ -127,7 +131,8 @@ def bring_up(
     with steps.step("tables"):
         prepare(children, sign_ins if with_demo else None)
     simulators = simulator_ports()
-    children.environment |= simulator_variables(simulators)
+    allowed = os.environ.get("HTTP_ALLOWED_PRIVATE", "")
+    children.environment |= simulator_variables(simulators, allowed)
     installation.describe(children.environment)
     with steps.step("web") as detail:
         children.start("edge", edge(port))
@@ -141,7 +146,7 @@ def bring_up(
     start_when_used(children)
     print(f"\nPulso is at {address}/admin/\n")
     if sign_ins.exists():
-        print(sign_ins.read_text().rstrip() + "\n", flush=True)
+        print(f"{sign_ins.read_text().rstrip()}\n\n{MEASUREMENTS}\n", flush=True)
 
 
 def start_servers(installation: Installation, steps: Steps) -> dict[str, str]:

@@ -32,7 +32,8 @@ from clients.kernel.listing import Card, state_cards
 from clients.kernel.panels import panel
 from clients.kernel.verbs import verb
 from meters.models import AlarmEvent, AlarmRule
-from meters.models.alarm_metrics import METRICS
+from meters.models.alarm_metrics import METRICS, Metric
+from meters.models.quantity_words import titled
 from meters.selectors import alarm_words
 from meters.selectors.alarm_preview import DAYS, preview
 from meters.selectors.places import name_of, with_serving
@@ -118,11 +119,9 @@ class AlarmRuleForm(TenantForm):
         return self.cleaned_data["for_seconds"] or 0
 
 
-def named(metric: Any) -> str:
+def named(metric: Metric) -> str:
     """`Voltage L1 (V)`."""
-    label = str(metric.label)
-    label = label[:1].upper() + label[1:]
-    return f"{label} ({metric.unit})" if metric.unit else label
+    return titled(metric.label, metric.unit)
 
 
 @office_page(AlarmRule)

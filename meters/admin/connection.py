@@ -17,37 +17,40 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.views import ChangeList
 from unfold.widgets import (
-    UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
 )
 
 from clients.kernel import show, when
 from clients.kernel.admin import TenantAdmin, office_page
 from clients.kernel.chips import chip, look
-from clients.kernel.fields import opened
-from clients.kernel.forms import BaseDialog, TenantForm
+from clients.kernel.forms import BaseDialog
 from clients.kernel.listing import Card, state_cards
 from clients.kernel.panels import panel
 from clients.kernel.verbs import verb
 from clients.kernel.work import Verb, WorkItem, work
-from meters.drivers.checks import LAST_CHANNEL
+from meters.admin.connection_form import (
+    FIELDSETS,
+    LABELS,
+    ORDERS,
+    ConnectionForm,
+    order_choices,
+)
+from meters.admin.next_steps import ways_in
 from meters.drivers.profiles import EXTRA
-from meters.models import Connection, ConnectionDriver, ConnectionState, Meter, MqttBroker
+from meters.models import Connection, ConnectionDriver, ConnectionState, Meter
 from meters.models.quantities import QUANTITIES
+from meters.models.quantity_words import label
 from meters.selectors.places import name_of, with_serving
 from meters.services.connections import (
     Tested,
     adopt_profile,
     ask_soon,
-    map_choices,
     pause_connection,
     profile_choices,
     resume_connection,
     sentence_of,
     test_connection,
 )
-from meters.services.listening import BROKER, CHANNEL
 
 look("connection_new", "plain", "hourglass_empty")
 look("connection_ok", "good", "sensors")
@@ -56,81 +59,19 @@ look("connection_wrong", "warn", "warning")
 look("connection_paused", "plain", "pause_circle")
 UNITS = {quantity.name: quantity.unit for quantity in QUANTITIES}
 NAMED = 2
-ORDERS = [("", "—"), ("high_first", "high_first"), ("low_first", "low_first")]
-
-
-class ConnectionForm(TenantForm):
-    """The connection. What is secret is never shown; left empty, it stays."""
-
-    profile = forms.ChoiceField(
-        label=gettext_lazy("Profile"),
-        required=False,
-        widget=UnfoldAdminSelectWidget,
-        help_text=gettext_lazy("Which registers the device has, and what they mean."),
-    )
-
-    broker = forms.ChoiceField(
-        label=gettext_lazy("MQTT broker"),
-        required=False,
-        widget=UnfoldAdminSelectWidget,
-        help_text=gettext_lazy("Where the device publishes. Empty: your oldest one."),
-    )
-    channel = forms.IntegerField(
-        label=gettext_lazy("Channel"),
-        required=False,
-        min_value=0,
-        max_value=LAST_CHANNEL,
-        widget=UnfoldAdminIntegerFieldWidget,
-        help_text=gettext_lazy("Of a Shelly that measures several circuits; the first is 0."),
-    )
-
-    class Meta:
-        model = Connection
-        fields = "__all__"  # the page names them
-        widgets = {
-            "secrets": UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: the form's own arguments
-        super().__init__(*args, **kwargs)
-        if "profile" in self.fields:
-            field: Any = self.fields["profile"]
-            field.choices = [("", "—"), *profile_choices(), *map_choices()]
-        if "broker" in self.fields:
-            chosen: Any = self.fields["broker"]
-            brokers = MqttBroker.objects.order_by("name")
-            chosen.choices = [("", "—"), *((str(b.public_id), b.name) for b in brokers)]
-            for name in (BROKER, CHANNEL):
-                self.initial.setdefault(name, self.instance.options.get(name))
-
-    def clean(self) -> dict[str, Any]:
-        """The broker and the channel are options with a field of their own."""
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        options = cleaned.get("options")
-        if isinstance(options, dict) and "broker" in self.fields:
-            said = {name: cleaned.get(name) for name in (BROKER, CHANNEL)}
-            others = {name: value for name, value in options.items() if name not in said}
-            kept = {name: value for name, value in said.items() if value not in (None, "")}
-            cleaned["options"] = others | kept
-        return cleaned
-
-    def clean_secrets(self) -> str:
-        typed: str = self.cleaned_data["secrets"]
-        return typed or (opened(self.instance, "secrets") if self.instance.pk else "")
 
 
 class AdoptDialog(BaseDialog):
     profile = forms.ChoiceField(label=gettext_lazy("Profile"), widget=UnfoldAdminSelectWidget)
     word_order = forms.ChoiceField(
         label=gettext_lazy("Order of words"),
-        choices=ORDERS,
+        choices=order_choices,
         required=False,
         widget=UnfoldAdminSelectWidget,
-        help_text=gettext_lazy("Empty: as the profile says."),
     )
     byte_order = forms.ChoiceField(
         label=gettext_lazy("Order of bytes"),
-        choices=ORDERS,
+        choices=order_choices,
         required=False,
         widget=UnfoldAdminSelectWidget,
     )
@@ -154,18 +95,7 @@ class ConnectionAdmin(TenantAdmin):
     search_help_text = gettext_lazy("Serial number or address")
     autocomplete_fields = ("meter",)
     state_fields = ("state", "last_ok_at", "said")
-    fieldsets = (
-        (gettext_lazy("Device"), {"fields": [("meter", "driver"), "profile"]}),
-        (
-            gettext_lazy("Where it is"),
-            {"fields": [("transport", "unit_id"), ("host", "port"), "serial_path", "address"]},
-        ),
-        (gettext_lazy("Devices that speak by themselves"), {"fields": [("broker", "channel")]}),
-        (gettext_lazy("Serial line"), {"fields": [("baud", "parity", "stop_bits")]}),
-        (gettext_lazy("How often"), {"fields": [("poll_every_seconds", "timeout_ms")]}),
-        (gettext_lazy("For this driver alone"), {"fields": ["options", "secrets"]}),
-        (gettext_lazy("How it goes"), {"fields": [("state", "last_ok_at"), "said"]}),
-    )
+    fieldsets = FIELDSETS
     actions_detail = ("test", "adopt", "pause", "resume")
     settings_icon = "lan"
     settings_text = gettext_lazy("How meters are reached, and whether they answer")
@@ -290,7 +220,7 @@ class ConnectionAdmin(TenantAdmin):
 
 def values_of(said: Any) -> list[tuple[str, str]]:
     """Names and values with their units, as people write them."""
-    return [(name.removeprefix(EXTRA), written(name, value)) for name, value in said]
+    return [(label(name.removeprefix(EXTRA)), written(name, value)) for name, value in said]
 
 
 def written(name: str, value: float) -> str:
@@ -315,7 +245,8 @@ def suggested(row: Connection, tested: Tested) -> list[dict[str, Any]]:
         query = "&".join(f"{name}={value}" for name, value in asked.items() if value)
         shown = ("voltage_l1_v", "frequency_hz", "power_w", "energy_import_wh")
         values = [(name, each.values[name]) for name in shown if name in each.values]
-        orders = [text for text in (each.word_order, each.byte_order) if text]
+        said = {"word_order": each.word_order, "byte_order": each.byte_order}
+        orders = [f"{LABELS[name]}: {ORDERS[order]}" for name, order in said.items() if order]
         found.append(
             {
                 "title": " · ".join([each.title, *orders]),
@@ -344,8 +275,7 @@ def connections_of(request: HttpRequest, meter: Meter) -> dict[str, Any]:
         }
         for row in Connection.objects.filter(meter=meter).select_related("meter")
     ]
-    add = reverse("admin:meters_connection_add")
-    return {"rows": rows, "add": f"{add}?meter={meter.public_id}"}
+    return {"rows": rows, **ways_in(meter)}
 
 
 @work("meters.change_connection")

@@ -6,25 +6,19 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
-    UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
 )
 
 from clients.kernel.forms import BaseDialog, MomentField
 from clients.kernel.periods import Period
-from meters.models import Meter, MeteringPoint, Method
+from meters.admin.register_field import RegisterField, unit_shown
+from meters.models import Meter, MeteringPoint, MeterKind, Method
 
-REGISTER = {
-    "required": False,
-    "min_value": 0,
-    "widget": UnfoldAdminIntegerFieldWidget,
-    "help_text": _("In Wh or litres, as the register shows it. Empty when unknown."),
-}
 MULTIPLIER = {
     "min_value": Decimal("0.0001"),
     "max_value": Decimal(1_000_000),
@@ -36,6 +30,17 @@ MULTIPLIER = {
 }
 
 
+def free_points() -> QuerySet[MeteringPoint]:
+    """Where no meter is now."""
+    taken = Q(installations__ends_at__isnull=True, installations__isnull=False)
+    return MeteringPoint.objects.exclude(taken).select_related("site__client")
+
+
+def place_in_words(point: MeteringPoint) -> str:
+    """Points of different clients have the same names."""
+    return f"{point.site.client} · {point.site} · {point}"
+
+
 class NoteDialog(BaseDialog):
     """A decision, with a word about it if somebody wants to say one."""
 
@@ -44,30 +49,40 @@ class NoteDialog(BaseDialog):
     )
 
 
-class InstallDialog(BaseDialog):
+class RegisterDialog(BaseDialog):
+    """Asks for what a meter's register shows, in the unit in which it shows it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: the dialog's own arguments
+        super().__init__(*args, **kwargs)
+        meter = Meter.objects.filter(public_id=self.object_id).first()
+        self.unit = unit_shown(meter.kind if meter else MeterKind.ENERGY)
+        for field in self.fields.values():
+            if isinstance(field, RegisterField):
+                field.name_unit(self.unit)
+
+
+class InstallDialog(RegisterDialog):
     metering_point = forms.ModelChoiceField(
         label=_("Place"), queryset=MeteringPoint.objects.none(), widget=UnfoldAdminSelectWidget
     )
     since = MomentField(label=_("Since"))
-    start_register = forms.IntegerField(label=_("First reading"), **REGISTER)
+    start_register = RegisterField(label=_("First reading"))
     multiplier = forms.DecimalField(label=_("Multiplier"), **MULTIPLIER)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: the dialog's own arguments
         super().__init__(*args, **kwargs)
-        taken = Q(installations__ends_at__isnull=True, installations__isnull=False)
-        free = MeteringPoint.objects.exclude(taken).select_related("site__client")
         field: Any = self.fields["metering_point"]
-        field.queryset = free
-        field.label_from_instance = lambda point: f"{point.site.client} · {point}"
+        field.queryset = free_points()
+        field.label_from_instance = place_in_words
 
 
-class ExchangeDialog(BaseDialog):
+class ExchangeDialog(RegisterDialog):
     new_meter = forms.ModelChoiceField(
         label=_("New meter"), queryset=Meter.objects.none(), widget=UnfoldAdminSelectWidget
     )
     since = MomentField(label=_("Since"))
-    end_register = forms.IntegerField(label=_("Last reading of the old meter"), **REGISTER)
-    start_register = forms.IntegerField(label=_("First reading of the new meter"), **REGISTER)
+    end_register = RegisterField(label=_("Last reading of the old meter"))
+    start_register = RegisterField(label=_("First reading of the new meter"))
     multiplier = forms.DecimalField(
         label=_("Multiplier"),
         required=False,
@@ -81,18 +96,18 @@ class ExchangeDialog(BaseDialog):
         field.queryset = Meter.objects.filter(is_active=True).exclude(busy)
 
 
-class RemoveDialog(BaseDialog):
+class RemoveDialog(RegisterDialog):
     since = MomentField(label=_("Since"))
-    end_register = forms.IntegerField(label=_("Last reading"), **REGISTER)
+    end_register = RegisterField(label=_("Last reading"))
 
 
-class MultiplierDialog(BaseDialog):
+class MultiplierDialog(RegisterDialog):
     since = MomentField(label=_("Since"))
     multiplier = forms.DecimalField(label=_("Multiplier"), **MULTIPLIER)
-    register = forms.IntegerField(label=_("What the register showed then"), **REGISTER)
+    register = RegisterField(label=_("What the register showed then"))
 
 
-class StretchDialog(BaseDialog):
+class StretchDialog(RegisterDialog):
     """A stretch of whole quarter-hours, and why it is filled."""
 
     start = MomentField(label=_("From"), help_text=_("On a quarter-hour: 14:00, 14:15 …"))
@@ -112,13 +127,7 @@ class StretchDialog(BaseDialog):
 
 
 class FillInDialog(StretchDialog):
-    amount = forms.DecimalField(
-        label=_("Used in all (kWh or m³)"),
-        min_value=0,
-        max_digits=12,
-        decimal_places=3,
-        widget=UnfoldAdminDecimalFieldWidget,
-    )
+    amount = RegisterField(label=_("Used in all"), required=True, help_text="")
     field_order = ("start", "end", "amount", "reason")
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from clients.kernel import show, when
 from meters.models.quantities import QUANTITIES
+from meters.models.quantity_words import label
 
 UNITS: Final = {quantity.name: quantity.unit for quantity in QUANTITIES}
 NAMES: Final = {
@@ -38,15 +39,18 @@ NAMES: Final = {
     "register": gettext_lazy("Difference of the register"),
     "phase": gettext_lazy("Phase"),
 }
+ENERGIES: Final = {
+    "energy_import_wh": gettext_lazy("energy taken"),
+    "energy_export_wh": gettext_lazy("energy given away"),
+    "volume_l": gettext_lazy("volume"),
+}
 WORDS: Final = {
     "above": gettext_lazy("above the usual"),
     "below": gettext_lazy("below the usual"),
     "voltage_l1_v": gettext_lazy("A"),
     "voltage_l2_v": gettext_lazy("B"),
     "voltage_l3_v": gettext_lazy("C"),
-    "energy_import_wh": gettext_lazy("energy taken"),
-    "energy_export_wh": gettext_lazy("energy given away"),
-    "volume_l": gettext_lazy("volume"),
+    **ENERGIES,
 }
 # The end of a name is its unit; the longest that fits is meant.
 SUFFIXES: Final = ("_l_per_h", "_wh", "_hz", "_w", "_l", "_v", "_s")
@@ -73,7 +77,7 @@ def _parts(key: str) -> tuple[str, str]:
 def _name(key: str) -> str:
     stem, _suffix = _parts(key)
     if key in UNITS:
-        return str(WORDS.get(key) or key.rpartition("_")[0].replace("_", " "))
+        return str(ENERGIES.get(key) or label(key))
     if stem.startswith("from_"):
         return _("From power or flow")
     if stem.startswith("lowest_"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -63,6 +63,7 @@ look("suspect_acknowledged", "info", "visibility")
 look("suspect_resolved", "good", "check_circle")
 look("suspect_healed", "plain", "check_circle")
 SHOWN = 20
+A_SECOND = timedelta(seconds=1)
 BY_ITSELF = {Resolution.HEALED, Resolution.WITHDRAWN}
 
 
@@ -249,7 +250,7 @@ class MeterExceptionAdmin(DetailAdmin):
 
     @display(description=gettext_lazy("When"), ordering="starts_at")
     def stretch(self, row: Any) -> str:
-        return f"{when.moment(row.starts_at)} · {lasted(row)}"
+        return " · ".join(filter(None, [when.moment(row.starts_at), lasted(row)]))
 
     @display(description=gettext_lazy("Situation"), ordering="severity")
     def situation(self, row: Any) -> str:
@@ -350,12 +351,14 @@ def situation(row: MeterException) -> str:
 
 
 def lasted(row: MeterException) -> str:
-    return when.duration(row.ends_at - row.starts_at)
+    """How long it was; "" for a single reading."""
+    length = row.ends_at - row.starts_at
+    return when.duration(length) if length > A_SECOND else ""
 
 
 def stretch_of(row: MeterException, zone: ZoneInfo) -> str:
-    """`24 mar, 09:00 · 17 h`, in the place's zone."""
-    return f"{when.moment(row.starts_at, zone)} · {lasted(row)}"
+    """`24 mar, 09:00 · 17 h`, in the place's zone; without a length for a single reading."""
+    return " · ".join(filter(None, [when.moment(row.starts_at, zone), lasted(row)]))
 
 
 def meter_link(row: MeterException, zone: ZoneInfo) -> str:
@@ -404,11 +407,12 @@ def suspect_readings(now: datetime) -> list[WorkItem]:
         "%(n)d suspect readings wait for a decision",
         found.count,
     ) % {"n": found.count}
-    detail = ngettext(
-        "On %(n)d meter; %(serious)d of them serious.",
-        "On %(n)d meters; %(serious)d of them serious.",
-        found.meters,
-    ) % {"n": found.meters, "serious": found.serious}
+    detail = ngettext("On %(n)d meter.", "On %(n)d meters.", found.meters) % {"n": found.meters}
+    if found.serious:
+        serious = ngettext(
+            "%(n)d of them is serious.", "%(n)d of them are serious.", found.serious
+        ) % {"n": found.serious}
+        detail = f"{detail} {serious}"
     link = reverse("admin:meters_meterexception_changelist")
     severity = "warning" if found.serious else "info"
     return [

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from django.db.models import Max, Sum
+from django.db.models import Count, Max, Sum
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -16,7 +16,7 @@ from clients.kernel import show, when
 from clients.kernel.panels import HOME, Figure, card, figures
 from clients.kernel.work import Verb, WorkItem, work
 from clients.models import Tenant
-from meters.models import DayTotal
+from meters.models import DayTotal, Meter, MeterKind, Stuck
 from meters.selectors import presence
 from meters.selectors.places import name_of, with_serving
 from meters.selectors.view import next_month
@@ -47,6 +47,30 @@ def silent(now: datetime) -> list[WorkItem]:
     return [WorkItem("silent", "critical", "speed", title, detail, meters[-1].seen_at, verb)]
 
 
+@work("meters.change_meter")
+def stuck(now: datetime) -> list[WorkItem]:
+    """Meters whose readings cannot be computed: a line each, for each has a reason of its own."""
+    rows = Stuck.objects.select_related("meter").order_by("since")
+    return [
+        WorkItem(
+            f"stuck-{row.meter.public_id}",
+            "critical",
+            "speed",
+            _("The use of %(meter)s cannot be computed") % {"meter": name_of(row.meter)},
+            _(
+                "Its readings are kept and tried again every hour. Look for an impossible value "
+                "among its settings, readings and edits: %(error)s"
+            )
+            % {"error": row.error},
+            row.since,
+            Verb(
+                _("See the meter"), reverse("admin:meters_meter_change", args=[row.meter.public_id])
+            ),
+        )
+        for row in rows.prefetch_related(with_serving("meter__installations"))
+    ]
+
+
 def shown_month(today: date) -> date | None:
     """This month when anything was counted in it, else the newest month with data."""
     newest = DayTotal.objects.aggregate(newest=Max("day"))["newest"]
@@ -58,6 +82,7 @@ def day_sums(first: date, after: date) -> dict[date, dict[str, Any]]:
     summed = rows.annotate(
         ws=Sum("energy_import_ws"),
         ml=Sum("volume_ml"),
+        out=Sum("energy_export_ws"),
         known=Sum("seconds_covered"),
         expected=Sum("seconds_expected"),
         estimated=Sum("seconds_estimated"),
@@ -74,7 +99,7 @@ def consumption(request: HttpRequest, tenant: Tenant) -> list[Figure]:
         return []
     days = day_sums(first, next_month(first))
     newest = max(days)
-    column, write = ("ws", lambda v: show.energy(v / 3600)) if total(days, "ws") else ("ml", litres)
+    column, unit, divisor = measured_most(days)
     before_first = (first - timedelta(days=1)).replace(day=1)
     before = day_sums(before_first, before_first + timedelta(days=newest.day))
     then, now = total(before, column), total(days, column)
@@ -87,7 +112,7 @@ def consumption(request: HttpRequest, tenant: Tenant) -> list[Figure]:
     return [
         Figure(
             _("Measured in %(month)s") % {"month": month_name(first, today)},
-            write(now),
+            (show.volume if unit == "volume" else show.energy)(now / divisor),
             _("%(share)s of the data came") % {"share": show.percent(min(known, 1))},
             reverse("admin:meters_meter_changelist"),
             change,
@@ -96,8 +121,21 @@ def consumption(request: HttpRequest, tenant: Tenant) -> list[Figure]:
     ]
 
 
-def litres(ml: int) -> str:
-    return show.volume(ml / 1000)
+# Of each kind of meter: the sum that matters, its unit, and how many of it make a litre or a Wh.
+MEASURES: Final = {
+    MeterKind.ENERGY: ("ws", "energy", 3_600),
+    MeterKind.WATER: ("ml", "volume", 1_000),
+    MeterKind.SOLAR: ("out", "energy", 3_600),
+}
+
+
+def measured_most(days: dict[date, dict[str, Any]]) -> tuple[str, str, int]:
+    """What most of the serving meters measure, of that of which something was measured."""
+    serving = Meter.objects.filter(is_active=True, installations__ends_at__isnull=True)
+    counts = dict(serving.order_by().values_list("kind").annotate(n=Count("id")))
+    ranked = sorted(MEASURES, key=lambda kind: -counts.get(kind, 0))
+    known = [MEASURES[kind] for kind in ranked if total(days, MEASURES[kind][0])]
+    return known[0] if known else MEASURES[ranked[0]]
 
 
 def total(days: dict[date, dict[str, Any]], column: str) -> int:
@@ -124,11 +162,10 @@ def use(request: HttpRequest, tenant: Tenant) -> dict[str, Any]:
     after = next_month(first)
     sums = day_sums(first, after)
     days = [first + timedelta(days=n) for n in range((after - first).days)]
-    is_water = not total(sums, "ws")
-    column, divisor = ("ml", 1000) if is_water else ("ws", 3600)
+    column, unit, divisor = measured_most(sums)
     values = [sums[day][column] if day in sums else None for day in days]
     chart = {
-        "unit": "volume" if is_water else "energy",
+        "unit": unit,
         "days": [when.day(day) for day in days],
         "v": [None if value is None else value / divisor for value in values],
         "estimated": [i for i, day in enumerate(days) if day in sums and sums[day]["estimated"]],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,7 @@ from clients.kernel.panels import figures_of
 from clients.kernel.periods import day_start, month_of
 from meters.admin.analysis import live_value, load_csv, zoomed
 from meters.admin.clocks import clock_words
+from meters.admin.dialogs import free_points
 from meters.admin.meter_figures import (
     VIEW_NAMES,
     asked_view,
@@ -36,15 +38,16 @@ from meters.admin.meter_figures import (
     zone_name,
 )
 from meters.admin.meter_verbs import MeterVerbs
+from meters.admin.new_meter import PLACED, NewMeterForm
+from meters.admin.next_steps import asked_row, ways_in
 from meters.admin.places import client_cell
+from meters.admin.study import study_page
 from meters.models import Meter, MeterKind
 from meters.selectors import presence, series
 from meters.selectors.places import client_of, name_of, with_serving, zone_of
 from meters.selectors.series import WATER
 from meters.selectors.view import MeterPeriod, draw
-from meters.services.installations import (
-    keep_meter,
-)
+from meters.services.installations import install_meter, keep_meter
 
 look("online", "good", "sensors")
 look("silent", "bad", "sensors_off")
@@ -103,12 +106,33 @@ class MeterAdmin(MeterVerbs, DetailAdmin):
         return presence.with_presence(meters).prefetch_related(serving)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.fieldsets
+        return self.fieldsets if obj else (self.fieldsets[0], PLACED, *self.fieldsets[1:])
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        if obj is None:
+            kwargs["form"] = NewMeterForm
+        return super().get_form(request, obj, **kwargs)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> Any:
+        """From a site's page, a meter for its point."""
+        initial: Any = super().get_changeform_initial_data(request)
+        if point := asked_row(free_points(), initial.pop("point", None)):
+            initial |= {"metering_point": point.pk, "kind": point.kind}
+        return initial
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if change:
             keep_meter(obj, form.changed_data)
+        elif point := form.cleaned_data["metering_point"]:
+            said = form.cleaned_data
+            install_meter(
+                obj,
+                point,
+                at=said["since"],
+                start_register=said["start_register"],
+                multiplier=said["multiplier"] or Decimal(1),
+            )
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Installed meters are exchanged and taken down, others installed."""
@@ -162,6 +186,7 @@ class MeterAdmin(MeterVerbs, DetailAdmin):
         zone = zone_of(subject)
         view = asked_view(request, subject, zone)
         drawing = draw(subject, view, zone, timezone.now())
+        newest = series.newest_day(subject, zone)
         state = presence.situation(subject.seen_at, timezone.now())
         return {
             "title": name_of(subject),
@@ -187,7 +212,8 @@ class MeterAdmin(MeterVerbs, DetailAdmin):
             ],
             "missing": missing_words(drawing.summary, zone),
             "has_data": any(bar.amount is not None for bar in drawing.bars),
-            "newest": series.newest_day(subject, zone),
+            "newest": newest,
+            **(ways_in(subject) if newest is None else {}),
         }
 
     def get_urls(self) -> list[URLPattern]:
@@ -196,6 +222,7 @@ class MeterAdmin(MeterVerbs, DetailAdmin):
             "load.csv": (self.load_csv_view, "meters_meter_load_csv"),
             "zoom.json": (self.zoom_view, "meters_meter_zoom"),
             "now.json": (self.now_view, "meters_meter_now"),
+            "study/": (self.study_view, "meters_meter_study"),
         }
         wrap = self.admin_site.admin_view
         found = [
@@ -209,6 +236,9 @@ class MeterAdmin(MeterVerbs, DetailAdmin):
 
     def now_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         return live_value(self.row(request, str(object_id)))
+
+    def study_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        return study_page(request, self.row(request, str(object_id)))
 
     def load_csv_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         return load_csv(self.row(request, str(object_id)))

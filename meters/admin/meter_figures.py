@@ -95,8 +95,9 @@ def comparison(summary: Summary, view: View) -> Figure:
     }
     if summary.same_hours is None:
         return Figure(_("Comparison"), "—", _("nothing to compare with"))
-    mark = "▲" if summary.same_hours > 0 else "▼"
-    text = f"{mark} {show.percent(abs(summary.same_hours))}"
+    share = {"share": show.percent(abs(summary.same_hours))}
+    more, less = _("▲ %(share)s more") % share, _("▼ %(share)s less") % share
+    text = more if summary.same_hours > 0 else less
     return Figure(_("Comparison"), text, notes[view.name])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP
 from typing import Any
 
 from django.http import HttpRequest
@@ -20,6 +19,7 @@ from meters.admin.dialogs import (
     MultiplierDialog,
     RemoveDialog,
 )
+from meters.admin.register_field import written
 from meters.models import Meter
 from meters.services.editing import edit_interval, estimate_gap
 from meters.services.installations import (
@@ -28,6 +28,14 @@ from meters.services.installations import (
     install_meter,
     remove_meter,
 )
+
+
+def with_reading(done: str, register: int | None, unit: str) -> str:
+    """The sentence, and how the typed reading was understood."""
+    if register is None:
+        return done
+    reading = _("Reading: %(reading)s.") % {"reading": written(register, unit)}
+    return f"{done} {reading}"
 
 
 class MeterVerbs:
@@ -52,7 +60,8 @@ class MeterVerbs:
             start_register=register,
             multiplier=filled["multiplier"],
         )
-        return _("%(meter)s measures %(place)s now.") % {"meter": meter, "place": point}
+        done = _("%(meter)s measures %(place)s now.") % {"meter": meter, "place": point}
+        return with_reading(done, register, form.unit)
 
     @verb(
         gettext_lazy("Exchange meter"),
@@ -76,7 +85,8 @@ class MeterVerbs:
             multiplier=filled["multiplier"],
             author=actor_label(),
         )
-        return _("%(meter)s took over.") % {"meter": filled["new_meter"]}
+        done = _("%(meter)s took over.") % {"meter": filled["new_meter"]}
+        return with_reading(done, filled["start_register"], form.unit)
 
     @verb(
         gettext_lazy("Take down"),
@@ -89,7 +99,8 @@ class MeterVerbs:
     def take_down(self, request: HttpRequest, form: Any, meter: Any) -> str:
         filled = form.cleaned_data
         remove_meter(meter.serving[0], at=filled["since"], end_register=filled["end_register"])
-        return _("%(meter)s serves no place any more.") % {"meter": meter}
+        done = _("%(meter)s serves no place any more.") % {"meter": meter}
+        return with_reading(done, filled["end_register"], form.unit)
 
     @verb(
         gettext_lazy("Change the multiplier"),
@@ -123,9 +134,12 @@ class MeterVerbs:
     )
     def fill_in(self, request: HttpRequest, form: Any, meter: Any) -> str:
         filled = form.cleaned_data
-        amount = int((filled["amount"] * 1000).to_integral_value(ROUND_HALF_UP))
         edit_interval(
-            meter, filled["period"], amount, reason=filled["reason"], author=actor_label()
+            meter,
+            filled["period"],
+            filled["amount"],
+            reason=filled["reason"],
+            author=actor_label(),
         )
         return _("Kept; use is computed again within a minute.")
 

@@ -13,29 +13,33 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.dataclasses import SearchResult
 
-from clients.kernel import when
+from clients.kernel import show, when
 from clients.kernel.panels import card, panel
 from clients.kernel.periods import month_of
+from clients.kernel.permissions import may
 from clients.kernel.search import MOST, found_by
 from clients.models import Client
 from meters.admin.clocks import clock_words
 from meters.admin.edit import edited
 from meters.admin.meter import SITUATIONS
+from meters.admin.next_steps import link_to, sites_of
 from meters.admin.register_event import events_of
+from meters.admin.set_apart import said_in
 from meters.models import (
     Conflict,
     Edit,
     Estimate,
     Handling,
-    Interval,
     Meter,
-    Quality,
     Quarantine,
 )
 from meters.models.interval import ML_PER_L, WS_PER_WH
 from meters.selectors import presence
+from meters.selectors.estimated import estimated_stretches
 from meters.selectors.places import name_of, with_serving
 from meters.selectors.register_events import measure, to_check_of
+from meters.selectors.series import measure_of
+from meters.selectors.view import amounts
 
 SHOWN = 20
 
@@ -79,7 +83,8 @@ def listed(client: Client) -> list[dict[str, Any]]:
     count=lambda client: meters_of(client).count(),
 )
 def client_meters(request: HttpRequest, client: Client) -> dict[str, Any]:
-    return {"rows": listed(client)}
+    new_site = link_to("meters_site_add", client=client) if may("meters.add_site") else ""
+    return {"rows": listed(client), "sites": sites_of(client), "new_site": new_site}
 
 
 @card(
@@ -100,9 +105,8 @@ def client_meters_card(request: HttpRequest, client: Client) -> dict[str, Any]:
 )
 def quality(request: HttpRequest, meter: Meter) -> dict[str, Any]:
     """What was not simply measured: other answers for the same instant, impossible clocks."""
-    estimated = Interval.objects.filter(
-        meter=meter, quality__in=[Quality.ESTIMATED, Quality.EDITED]
-    )
+    stretches, count = estimated_stretches(meter, SHOWN)
+    write = amounts(measure_of(meter))
     conflicts, quarantined = waiting(meter)
     return {
         "events": events_of(meter),
@@ -117,9 +121,16 @@ def quality(request: HttpRequest, meter: Meter) -> dict[str, Any]:
             {"row": row, "amount": edited(row)} for row in Edit.objects.filter(meter=meter)[:SHOWN]
         ],
         "clock": clock_words(meter, timezone.now()),
-        "conflicts": conflicts.order_by("-measured_at")[:SHOWN],
+        "conflicts": [
+            {"row": row, "said": said_in(row.reading)}
+            for row in conflicts.order_by("-measured_at")[:SHOWN]
+        ],
         "quarantined": quarantined.order_by("-received_at")[:SHOWN],
-        "estimated": estimated.order_by("-starts_at")[:SHOWN],
+        "estimated": [
+            {"row": row, "amount": "—" if row.amount is None else write(row.amount)}
+            for row in stretches
+        ],
+        "more_estimated": show.number(count - len(stretches)) if count > len(stretches) else "",
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -73,7 +74,7 @@ class PeakHoursAdmin(TenantAdmin):
 
     @display(description=gettext_lazy("Since"), ordering="starts_on")
     def since(self, row: PeakHours) -> str:
-        return when.day(row.starts_on)
+        return when.day(row.starts_on, date.min)  # with its year, always: hours are of a year
 
     @display(description=gettext_lazy("Situation"), ordering="is_confirmed")
     def situation(self, row: PeakHours) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 
 from django import forms
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -30,13 +30,14 @@ from clients.kernel.forms import TenantForm
 from clients.kernel.listing import Card, state_cards
 from clients.kernel.tenancy import actor_label
 from clients.kernel.verbs import verb
+from meters.admin.import_mapping import MappingView, mapping_in
 from meters.models import ImportState, Meter, ReadingImport
-from meters.models.quantities import QUANTITIES, REGISTERS
+from meters.models.quantity_words import heading
 from meters.models.reading_import import EDITABLE
+from meters.selectors.register_events import measure
 from meters.services.export_files import harmless
 from meters.services.import_detection import detect
 from meters.services.import_reasons import REASONS, note, reason
-from meters.services.import_units import SPELLED, factor_of, units_of
 from meters.services.imports import (
     check_import,
     exceptions_of,
@@ -70,24 +71,6 @@ OUTCOMES: Final = {
     "duplicate": gettext_lazy("Already there"),
     "conflict": gettext_lazy("Conflict"),
 }
-FORMATS: Final = (
-    ("iso", gettext_lazy("2026-01-31 23:59")),
-    ("dmy", gettext_lazy("31/01/2026 23:59 (day first)")),
-    ("mdy", gettext_lazy("01/31/2026 23:59 (month first)")),
-    ("epoch_s", gettext_lazy("Seconds since 1970")),
-    ("epoch_ms", gettext_lazy("Milliseconds since 1970")),
-    ("serial", gettext_lazy("Excel's number of days")),
-)
-REPEATED: Final = (
-    ("refuse", gettext_lazy("Leave these lines out")),
-    ("in_order", gettext_lazy("By the order of the file")),
-    ("first", gettext_lazy("The first one (summer time)")),
-    ("second", gettext_lazy("The second one")),
-)
-SAYS: Final = (
-    ("register", gettext_lazy("A register that counts up")),
-    ("interval", gettext_lazy("The use of each interval")),
-)
 SHOWN: Final = 50
 
 
@@ -138,6 +121,7 @@ class ReadingImportAdmin(DetailAdmin):
     overview_slug = "importacao"
     overview_title = gettext_lazy("Import")
     has_form = False
+    save_words = gettext_lazy("Send and look at it")
     has_timeline = False
     actions_detail = ("dry_run", "store", "undo")
     settings_icon = "upload_file"
@@ -193,13 +177,16 @@ class ReadingImportAdmin(DetailAdmin):
         """What can be done with it now."""
         job = self.get_object(request, str(object_id))
         state = job.state if job else ""
-        shown = {"dry_run": state in EDITABLE, "store": state == ImportState.CHECKED}
+        shown = {
+            "dry_run": state in EDITABLE and state != ImportState.CHECKED,
+            "store": state == ImportState.CHECKED,
+        }
         shown["undo"] = state == ImportState.STORED
         actions = super().get_actions_detail(request, object_id)
         return [action for action in actions if shown.get(action.path, True)]
 
     @verb(
-        gettext_lazy("Check"),
+        pgettext_lazy("imports, a verb", "Check"),
         icon="rule",
         title=gettext_lazy("Check this file?"),
         text=gettext_lazy("You see what would change. Nothing is stored yet."),
@@ -242,6 +229,7 @@ class ReadingImportAdmin(DetailAdmin):
             "may_map": self.has_work_permission(request),
             "sample": sample_of(subject),
             "days": days_of(subject),
+            "falls": falls_of(subject),
             "reasons": reasons_of(subject),
             "exceptions": [
                 {"line": found["line"], "text": reason(found)}
@@ -314,31 +302,66 @@ def sample_of(job: ReadingImport) -> dict[str, Any]:
     rows = job.report.get("sample", [])
     names = list(rows[0]["values"]) if rows else []
     return {
-        "names": names,
+        "names": [heading(name) for name in names],
         "rows": [
             {
                 **row,
-                "at": row["measured_at"].replace("T", " "),
+                "at": moment(row["measured_at"]),
                 "word": OUTCOMES[row["outcome"]],
-                "cells": [row["values"][name] for name in names],
+                "cells": [written(row["values"][name]) for name in names],
             }
             for row in rows
         ],
     }
 
 
+def moment(text: str) -> str:
+    """An instant of the report, in its meter's own time."""
+    at = datetime.fromisoformat(text)
+    return when.moment(at, at.tzinfo)
+
+
+def written(value: Any) -> str:
+    if value is None:
+        return "—"
+    if not isinstance(value, int | float):
+        return str(value)
+    return show.number(value, 0 if value == int(value) else 3)
+
+
 def days_of(job: ReadingImport) -> list[dict[str, Any]]:
     """What counts on each day now, and what would count after."""
-    write = show.volume if job.report.get("register") == "volume_l" else show.energy
+    whole = str(job.report.get("register", ""))
     return [
         {
             "meter": row["meter"],
             "day": date.fromisoformat(row["day"]),
             "rows": row["rows"],
-            "before": "—" if row["before"] is None else write(row["before"]),
-            "after": "—" if row["after"] is None else write(row["after"]),
+            "before": used(row.get("register", whole), row["before"]),
+            "after": used(row.get("register", whole), row["after"]),
+            "falls": row.get("falls", False),
         }
         for row in job.report.get("days", [])
+    ]
+
+
+def used(register: str, amount: int | None) -> str:
+    if amount is None:
+        return "—"
+    return show.volume(amount) if register == "volume_l" else show.energy(amount)
+
+
+def falls_of(job: ReadingImport) -> list[str]:
+    """Where a register shows less than on the line before, as sentences."""
+    return [
+        _("On line %(line)s the register of %(meter)s falls from %(before)s to %(after)s.")
+        % {
+            "line": show.number(fall["line"]),
+            "meter": fall["meter"],
+            "before": measure(fall["register"], fall["before"]),
+            "after": measure(fall["register"], fall["after"]),
+        }
+        for fall in job.report.get("falls", [])
     ]
 
 
@@ -350,121 +373,3 @@ def reasons_of(job: ReadingImport) -> list[tuple[str, int]]:
         (_(REASONS[code]) % blank, count)
         for code, count in sorted(counted.items(), key=lambda item: -item[1])
     ]
-
-
-# The mapping's form -----------------------------------------------------------------------------
-
-
-class MappingView:
-    """The mapping as a form of selects, one line for each column of the file."""
-
-    def __init__(self, job: ReadingImport) -> None:
-        self.job, self.said = job, job.mapping
-
-    @property
-    def formats(self) -> list[tuple[str, Any, bool]]:
-        return _choices(FORMATS, self.said["time"]["format"])
-
-    @property
-    def repeated(self) -> list[tuple[str, Any, bool]]:
-        return _choices(REPEATED, self.said["time"]["repeated_hour"])
-
-    @property
-    def zone(self) -> str:
-        return str(self.said["time"]["zone"])
-
-    @property
-    def is_text(self) -> bool:
-        return bool(self.said["kind"] == "csv")
-
-    @property
-    def decimals(self) -> list[tuple[str, Any, bool]]:
-        return _choices(((",", "1.234,5"), (".", "1,234.5")), self.said["decimal"])
-
-    @property
-    def meters(self) -> list[tuple[str, Any, bool]]:
-        """The meter to choose, where no column says it."""
-        if self.said["meter_column"] is not None:
-            return []
-        serials = Meter.objects.filter(is_active=True).values_list("serial", flat=True)[:1_000]
-        empty = (("", _("Choose the meter")),)
-        return _choices((*empty, *((s, s) for s in serials)), self.said["meter"])
-
-    @property
-    def interval_seconds(self) -> int | None:
-        found: int | None = self.said["interval_seconds"]
-        return found
-
-    @property
-    def stamps(self) -> list[tuple[str, Any, bool]]:
-        ends = (("start", _("the start of its interval")), ("end", _("the end of its interval")))
-        return _choices(ends, self.said["stamp"])
-
-    @property
-    def columns(self) -> list[dict[str, Any]]:
-        return [self._column(place, column) for place, column in enumerate(self.said["columns"])]
-
-    def _column(self, place: int, column: dict[str, Any]) -> dict[str, Any]:
-        quantity = column["quantity"]
-        known = tuple((q.name, f"{q.name} ({q.unit})") for q in QUANTITIES)
-        units = units_of(quantity) if quantity else list(SPELLED)
-        return {
-            "place": place,
-            "name": column["name"] or _("column %(n)d") % {"n": column["column"] + 1},
-            "quantities": _choices((("", _("leave out")), *known), quantity),
-            "units": _choices(
-                (("", _("as it is")), *((unit, SPELLED[unit]) for unit in units)), column["unit"]
-            ),
-            "says": _choices(SAYS, column["says"]) if quantity in REGISTERS else [],
-            "rounds": column["rounds"],
-            "is_sure": column["is_sure"] or not quantity,
-        }
-
-
-def _choices(choices: Any, chosen: str) -> list[tuple[str, Any, bool]]:
-    return [(code, text, code == chosen) for code, text in choices]
-
-
-def mapping_in(said: QueryDict, stored: dict[str, Any]) -> dict[str, Any]:
-    """The stored mapping with what the form says; the service checks it."""
-    time = {
-        **stored["time"],
-        "format": said.get("format", stored["time"]["format"]),
-        "zone": said.get("zone", "").strip(),
-        "repeated_hour": said.get("repeated_hour", stored["time"]["repeated_hour"]),
-    }
-    seconds = said.get("interval_seconds", "").strip()
-    return {
-        **stored,
-        "time": time,
-        "decimal": said.get("decimal", stored["decimal"]),
-        "meter": said.get("meter", stored["meter"]),
-        "stamp": said.get("stamp", stored["stamp"]),
-        "interval_seconds": int(seconds) if seconds.isdecimal() and len(seconds) < 6 else None,  # noqa: PLR2004
-        "columns": [
-            _column_in(said, place, column) for place, column in enumerate(stored["columns"])
-        ],
-    }
-
-
-def _column_in(said: QueryDict, place: int, column: dict[str, Any]) -> dict[str, Any]:
-    if column["says"] == "extra":
-        return column
-    quantity = said.get(f"quantity-{place}", column["quantity"])
-    unit = said.get(f"unit-{place}", column["unit"])
-    is_new_unit = unit != column["unit"] and unit in SPELLED
-    factor = str(factor_of(unit)) if is_new_unit else column["factor"]
-    if unit == "" != column["unit"]:
-        factor = "1"
-    says = "instant"
-    if quantity in REGISTERS:
-        says = said.get(f"says-{place}", "register")
-    return {
-        **column,
-        "quantity": quantity,
-        "unit": unit if unit in SPELLED or not unit else column["unit"],
-        "factor": factor,
-        "says": says,
-        "rounds": f"rounds-{place}" in said,
-        "is_sure": True,
-    }

@@ -18,7 +18,6 @@ from unfold.enums import ActionVariant
 from unfold.views import ChangeList
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
-    UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
 )
 
@@ -32,10 +31,10 @@ from clients.kernel.verbs import dialog_done, verb
 from clients.kernel.work import Verb, WorkItem, work
 from meters.admin.dialogs import NoteDialog
 from meters.admin.places import client_cell
+from meters.admin.register_field import RegisterField, unit_of_register
 from meters.models import EventKind, EventState, Meter, RegisterEvent
 from meters.selectors import register_events as asked
 from meters.selectors.places import client_of, name_of
-from meters.services.meter_facts import MOST_AMOUNT
 from meters.services.register_events import (
     CORRECTIONS,
     confirm_event,
@@ -77,12 +76,8 @@ class CorrectDialog(NoteDialog):
         choices=[(kind.value, kind.label) for kind in CORRECTIONS],
         widget=UnfoldAdminSelectWidget,
     )
-    used = forms.IntegerField(
-        label=gettext_lazy("Used in between (Wh or L)"),
-        required=False,
-        min_value=0,
-        max_value=MOST_AMOUNT,
-        widget=UnfoldAdminIntegerFieldWidget,
+    used = RegisterField(
+        label=gettext_lazy("Used in between"),
         help_text=gettext_lazy("Only when the value is right and you know how much was used."),
     )
     factor = forms.DecimalField(
@@ -97,6 +92,12 @@ class CorrectDialog(NoteDialog):
         ),
     )
     field_order = ("kind", "used", "factor", "note")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: the dialog's own arguments
+        super().__init__(*args, **kwargs)
+        event = RegisterEvent.objects.filter(public_id=self.object_id).first()
+        field: Any = self.fields["used"]
+        field.name_unit(unit_of_register(event.register if event else ""))
 
 
 @office_page(RegisterEvent)

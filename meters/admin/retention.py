@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
+from clients.kernel import when
 from clients.kernel.admin import office_page
 from clients.kernel.detail import DetailAdmin
 from meters.models import Retention
@@ -51,7 +52,7 @@ class RetentionAdmin(DetailAdmin):
 
     @display(description=gettext_lazy("There since"))
     def since(self, setting: Retention) -> str:
-        return f"{setting.raw_since:%d/%m/%Y}" if setting.raw_since else "—"
+        return when.day(setting.raw_since) if setting.raw_since else "—"
 
     def page_context(self, request: HttpRequest, subject: Any) -> dict[str, Any]:
         outlook = retention_outlook(timezone.now())

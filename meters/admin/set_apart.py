@@ -33,7 +33,8 @@ from clients.kernel.verbs import verb
 from clients.kernel.work import Verb, WorkItem, work
 from meters.admin.dialogs import NoteDialog
 from meters.models import Conflict, Handling, Quarantine
-from meters.models.quantities import NAMES, QUANTITIES
+from meters.models.quantities import NAMES
+from meters.models.quantity_words import UNITS, label
 from meters.selectors.clocks import differences, waiting_in_quarantine
 from meters.services.quarantine import acknowledge, discard, release, release_stretch
 
@@ -41,7 +42,6 @@ look("waiting", "warn", "schedule")
 look("released", "good", "check_circle")
 look("discarded", "plain", "block")
 look("acknowledged", "plain", "visibility")
-UNITS = {quantity.name: quantity.unit for quantity in QUANTITIES}
 
 
 class ReleaseDialog(BaseDialog):
@@ -120,10 +120,15 @@ class SetApartAdmin(TenantAdmin):
 
     @display(description=gettext_lazy("What was said"))
     def said(self, row: Any) -> str:
-        lines = [(name, amount(name, row.reading[name])) for name in NAMES if name in row.reading]
-        if "extra" in row.reading:
-            lines.append(("extra", json.dumps(row.reading["extra"], ensure_ascii=False)))
-        return format_html_join(" · ", "<span>{} <b>{}</b></span>", lines)
+        return said_in(row.reading)
+
+
+def said_in(reading: dict[str, Any]) -> str:
+    """All that a reading says, as people call it."""
+    lines = [(label(name), amount(name, reading[name])) for name in NAMES if name in reading]
+    if "extra" in reading:
+        lines.append((_("Other values"), json.dumps(reading["extra"], ensure_ascii=False)))
+    return format_html_join(" · ", "<span>{} <b>{}</b></span>", lines)
 
 
 def amount(name: str, value: Any) -> str:
@@ -131,12 +136,13 @@ def amount(name: str, value: Any) -> str:
         return "—" if value is None else json.dumps(value, ensure_ascii=False)
     places = 0 if isinstance(value, int) or value == int(value) else 3
     unit = UNITS.get(name, "")
-    return show.number(value, places) + (f" {unit}" if unit not in {"", "1"} else "")
+    return show.number(value, places) + (f" {unit}" if unit else "")
 
 
 def moment(at: datetime) -> str:
-    """With the year always: clocks that are wrong are wrong by years."""
-    return f"{when.paper_day(timezone.localtime(at).date())} {timezone.localtime(at):%H:%M:%S}"
+    """To the second, as clocks are looked at here; with the year when it is not this one."""
+    local = timezone.localtime(at)
+    return f"{when.day(local.date())}, {local:%H:%M:%S}"
 
 
 @office_page(Quarantine)
@@ -240,7 +246,10 @@ class ConflictAdmin(SetApartAdmin):
         return format_html_join(
             mark_safe("<br>"),
             "{} <b>{}</b> → {}",
-            ((d.quantity, amount(d.quantity, d.kept), amount(d.quantity, d.said)) for d in found),
+            (
+                (label(d.quantity), amount(d.quantity, d.kept), amount(d.quantity, d.said))
+                for d in found
+            ),
         )
 
     @display(description=gettext_lazy("Came"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
@@ -14,6 +14,7 @@ from unfold.decorators import display
 from clients.kernel import show
 from clients.kernel.admin import TenantAdmin, office_page
 from clients.kernel.forms import TenantForm
+from meters.admin.next_steps import steps_of
 from meters.admin.voltage import voltage_page
 from meters.models import MeteringPoint, Site
 
@@ -23,6 +24,9 @@ class MeteringPointInline(TabularInline):
     form = TenantForm
     fields = ("name", "kind", "nominal_voltage_v")
     extra = 0
+
+    def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
+        return 0 if obj else 1
 
 
 @office_page(MeteringPoint)
@@ -65,12 +69,30 @@ class SiteAdmin(TenantAdmin):
     fields = (("client", "name"), ("address", "city"), ("time_zone", "distributor"))
     autocomplete_fields = ("client",)
     inlines = (MeteringPointInline,)
+    change_form_outer_before_template = "meters/site_steps.html"
     settings_icon = "location_on"
     settings_text = _("Places of clients, their time zone and what is measured there")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Site]:
         sites: QuerySet[Site] = super().get_queryset(request)
         return sites.annotate(point_count=Count("metering_points"))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = {"steps": steps_of(self.row(request, object_id)), **(extra_context or {})}
+        answer: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return answer
+
+    def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        """On to its points: the page says what comes next."""
+        return HttpResponseRedirect(self.page_of(obj))
+
+    response_post_save_change = response_post_save_add
 
     def choice_text(self, site: Site) -> str:
         return f"{site.client} · {site}"

@@ -20,12 +20,12 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from clients.kernel import when
+from clients.kernel import show, when
 from clients.kernel.admin import TenantAdmin, office_page
 from clients.kernel.chips import chip
 from clients.kernel.errors import DomainError
 from meters.admin import evidence
-from meters.models import MeterKind, Severity, ValidationRule
+from meters.models import Meter, MeteringPoint, MeterKind, Severity, ValidationRule
 from meters.selectors.places import serving, zone_of
 from meters.services.validation.catalogue import CATALOGUE, Entry
 from meters.services.validation.preview import DAYS, Preview, preview_rule
@@ -55,7 +55,7 @@ class RuleForm(forms.Form):
                 max_value=parameter.highest,
                 localize=True,
                 widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
-                help_text=_("Usually %(value)s.") % {"value": f"{parameter.default:g}"},
+                help_text=_("Usually %(value)s.") % {"value": show.any_number(parameter.default)},
             )
 
     @property
@@ -204,15 +204,21 @@ def line_of(entry: Entry, rows: list[ValidationRule]) -> dict[str, Any]:
     }
 
 
+def whose(meter: Meter, point: MeteringPoint | None) -> str:
+    """`Padaria Trigo Bom · SN-7`."""
+    return f"{point.site.client} · {meter.serial}" if point else str(_("not installed"))
+
+
 def lines_of(found: Preview) -> list[dict[str, Any]]:
     shown = found.flagged[:SHOWN]
     zones = {item.meter.pk: zone_of(item.meter) for item in {i.meter.pk: i for i in shown}.values()}
     ids = list(zones)
-    places = {row.meter_id: str(row.metering_point) for row in serving().filter(meter_id__in=ids)}
+    places = {row.meter_id: row.metering_point for row in serving().filter(meter_id__in=ids)}
     return [
         {
             "meter": item.meter,
             "place": places.get(item.meter.pk, item.meter.serial),
+            "whose": whose(item.meter, places.get(item.meter.pk)),
             "when": when.moment(item.found.starts_at, zones[item.meter.pk]),
             "lasted": when.duration(item.found.ends_at - item.found.starts_at),
             "evidence": evidence.brief(item.found.values),

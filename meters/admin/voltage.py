@@ -26,6 +26,17 @@ WEEK_AND_A_DAY: Final = timedelta(days=8)
 look("within", "good", "check_circle")
 look("outside", "bad", "error")
 
+# How `meters/data/prodist_*.csv` name their sources, as people read it.
+SOURCES: Final[dict[str, Any]] = {
+    "constants in public code; every value is nominal x 0.87/0.92/1.05/1.06, rounded": gettext_lazy(
+        "Public programs that agree with each other: the nominal voltage times 0.87, 0.92, 1.05 "
+        "and 1.06, rounded."
+    ),
+    "reproduces all eleven rows of prodist_voltage.csv": gettext_lazy(
+        "Factors that give every row of the table of nominal voltages."
+    ),
+}
+
 
 class VoltageForm(forms.Form):
     """Which week; the charge for the grid gives an estimate of the compensation."""
@@ -94,6 +105,7 @@ def voltage_page(request: HttpRequest, point: MeteringPoint) -> HttpResponse:
         "verdict": ShownVerdict.of(found.verdict) if found else None,
         "purged": ShownVerdict.of(found.purged) if found and found.purged else None,
         "bands": _bands(found) if found else [],
+        "source": _source(found) if found else "",
         "compensation": show.money(found.compensation_cents)
         if found and found.compensation_cents is not None
         else "",
@@ -102,6 +114,11 @@ def voltage_page(request: HttpRequest, point: MeteringPoint) -> HttpResponse:
     seen: Any = request
     seen.current_app = tenant_site.name
     return TemplateResponse(request, "meters/voltage.html", context)
+
+
+def _source(found: VoltageQuality) -> Any:
+    """Where the bands come from; the sources of the data files in words."""
+    return SOURCES.get(found.bands.source, found.bands.source)
 
 
 def _bands(found: VoltageQuality) -> list[tuple[Any, str]]:

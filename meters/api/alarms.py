@@ -140,7 +140,7 @@ class AlarmEventSerializer(TenantSerializer):
         return alarm_words.what_happened(event)
 
 
-class AcknowledgeSerializer(StrictSerializer):
+class AcknowledgeAlarmSerializer(StrictSerializer):
     """That somebody takes care of it, and what they say."""
 
     note = StrictText(max_length=500, required=False, allow_blank=True, default="")
@@ -160,7 +160,7 @@ class RingSerializer(serializers.Serializer[Any]):
     value = serializers.FloatField(allow_null=True, help_text="The worst value.")
 
 
-class PreviewSerializer(serializers.Serializer[Any]):
+class AlarmPreviewSerializer(serializers.Serializer[Any]):
     """How often the rule would have rung; `is_whole` says whether all was looked at."""
 
     start = serializers.DateTimeField()
@@ -227,7 +227,7 @@ class AlarmRuleViewSet(CreateRow, ChangeRow, DeleteRow, TenantViewSet):
 
     @extend_schema(
         parameters=[OpenApiParameter("days", int, description="1 to 90; 30 when not given.")],
-        responses=PreviewSerializer,
+        responses=AlarmPreviewSerializer,
     )
     @action(detail=True)
     def preview(self, request: Request, **kwargs: Any) -> Response:
@@ -236,7 +236,7 @@ class AlarmRuleViewSet(CreateRow, ChangeRow, DeleteRow, TenantViewSet):
         said = DaysSerializer(data=request.query_params.dict())
         said.is_valid(raise_exception=True)
         found = preview(rule, now=timezone.now(), days=said.validated_data["days"])
-        return Response(PreviewSerializer(found).data)
+        return Response(AlarmPreviewSerializer(found).data)
 
 
 class AlarmEventViewSet(TenantViewSet):
@@ -252,12 +252,12 @@ class AlarmEventViewSet(TenantViewSet):
         rows = AlarmEvent.objects.select_related("rule", "meter", "acknowledged_by")
         return rows.prefetch_related(with_serving())
 
-    @extend_schema(request=AcknowledgeSerializer, responses=AlarmEventSerializer)
+    @extend_schema(request=AcknowledgeAlarmSerializer, responses=AlarmEventSerializer)
     @action(detail=True, methods=["post"])
     def acknowledge(self, request: Request, **kwargs: Any) -> Response:
         """Say that you take care of it. Who said so first stays."""
         event: AlarmEvent = self.get_object()
-        said = AcknowledgeSerializer(data=request.data)
+        said = AcknowledgeAlarmSerializer(data=request.data)
         said.is_valid(raise_exception=True)
         acknowledge(event, note=said.validated_data["note"], now=timezone.now())
         return self.answer(event)

@@ -39,6 +39,7 @@ from meters.api.questions import (
     SeriesQuery,
     SpanQuery,
     VoltageQuery,
+    parameters_of,
 )
 from meters.models import Meter, MeteringPoint
 from meters.selectors import baseline as baselines
@@ -63,10 +64,9 @@ def answer(url: str, query: type[StrictSerializer], shown: type[Any]) -> Callabl
 
         called.__name__, called.__doc__ = view.__name__, view.__doc__
         QUERIES[view.__name__] = query
-        documented = extend_schema(parameters=[query], responses=shown)(called)
-        return action(detail=True, url_path=url, pagination_class=None, filterset_class=None)(
-            documented
-        )
+        routed = action(detail=True, url_path=url, pagination_class=None, filterset_class=None)
+        # The document last: `action` begins a function's notes anew.
+        return extend_schema(parameters=parameters_of(query), responses=shown)(routed(called))
 
     return decorate
 

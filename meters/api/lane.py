@@ -102,7 +102,7 @@ class Lane:
         outcomes = await self._joiner.store(submission, apart=self._senders.is_doubtful(sender))
         if outcomes is not None:
             self._senders.doubt(sender)
-        if not submission.faults:
+        if not (submission.faults or submission.refused):
             return _encode(answer(submission, outcomes))
         with _language(headers):
             return _encode(answer(submission, outcomes, _written))

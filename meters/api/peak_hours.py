@@ -14,6 +14,9 @@ from meters.models import Holiday, PeakHours
 
 
 class PeakHoursSerializer(TenantSerializer):
+    """Hours of a posto of a distributor, local time, on days that are not off-peak. What is not
+    confirmed has to be compared with its source."""
+
     id = PublicIdField()
 
     class Meta:
@@ -34,6 +37,8 @@ class PeakHoursSerializer(TenantSerializer):
 
 
 class HolidaySerializer(TenantSerializer):
+    """A day without peak hours, or with `is_off_peak` false one that has them after all."""
+
     id = PublicIdField()
 
     class Meta:

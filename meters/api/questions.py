@@ -8,13 +8,13 @@ from typing import Any, ClassVar, Final
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
 from clients.kernel.api_fields import PublicKeyField, StrictChoice, StrictInstant, StrictSerializer
 from clients.kernel.periods import Period
 from meters.models import Meter
+from meters.models.aliases import ALIASES
 from meters.models.quantities import NAMES
 from meters.selectors import columns
 from meters.selectors import forecast as forecasts
@@ -30,6 +30,12 @@ PERIODS: Final = {
 }
 QUANTITIES: Final = (*columns.SUMS, *NAMES)
 MOST_QUANTITIES: Final = 8
+QUANTITIES_SHAPE: Final[dict[str, Any]] = {
+    "type": "array",
+    "items": {"type": "string", "enum": list(QUANTITIES)},
+    "minItems": 1,
+    "maxItems": MOST_QUANTITIES,
+}
 LONGEST: Final = timedelta(days=5 * 366)
 LONGEST_STUDY: Final = timedelta(days=400)
 
@@ -44,20 +50,30 @@ class Finite(serializers.FloatField):
         return value
 
 
-@extend_schema_field(OpenApiTypes.STR)
+class Quantity(StrictChoice):
+    """One quantity, by its own name or another that the ingest lane takes for it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=list(QUANTITIES), **options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(meant(data))
+
+
+@extend_schema_field(QUANTITIES_SHAPE)
 class Quantities(serializers.Field[Any, Any, Any, Any]):
     """One quantity, or several with commas between."""
 
     default_error_messages = {
-        "unknown_quantity": _("“{name}” is not measured by any meter."),
+        "unknown_quantity": _("“{name}” is not measured by any meter. Ask for: {choices}."),
         "too_many": _("At most eight quantities at once."),
     }
 
     def to_internal_value(self, data: Any) -> list[str]:
-        names = list(dict.fromkeys(str(data).split(",")))
+        names = list(dict.fromkeys(meant(name) for name in str(data).split(",")))
         for name in names:
             if name not in QUANTITIES:
-                self.fail("unknown_quantity", name=name)
+                self.fail("unknown_quantity", name=name, choices=", ".join(QUANTITIES))
         if len(names) > MOST_QUANTITIES:
             self.fail("too_many")
         return names
@@ -66,12 +82,43 @@ class Quantities(serializers.Field[Any, Any, Any, Any]):
         return ",".join(value)
 
 
+def meant(name: Any) -> Any:
+    """The quantity that the ingest lane would keep a value of this name as; else the name."""
+    alias = ALIASES.get(name.strip().lower()) if isinstance(name, str) else None
+    return alias.quantity if alias and alias.quantity else name
+
+
+def parameters_of(query: type[StrictSerializer]) -> list[Any]:
+    """A query's fields for the API's document; a list has commas between its items."""
+    return [
+        query,
+        *(
+            OpenApiParameter(
+                name,
+                type=QUANTITIES_SHAPE,
+                required=field.required,
+                description=str(field.help_text),
+                style="form",
+                explode=False,
+            )
+            for name, field in query().fields.items()
+            if isinstance(field, Quantities)
+        ),
+    ]
+
+
 class SpanQuery(StrictSerializer):
     """`period` until now, or `start` (in) and `end` (out). Without any: the last day."""
 
-    period = StrictChoice(choices=list(PERIODS), required=False, help_text="1m is 30 days.")
-    start = StrictInstant(required=False)
-    end = StrictInstant(required=False)
+    period = StrictChoice(
+        choices=list(PERIODS),
+        required=False,
+        help_text="So long until now; 1m is 30 days. Without it and without `start`: the last day.",
+    )
+    start = StrictInstant(
+        required=False, help_text="An instant with its offset (in), instead of `period`."
+    )
+    end = StrictInstant(required=False, help_text="An instant with its offset (out).")
     longest: ClassVar[timedelta] = LONGEST_STUDY
 
     def validate(self, attrs: Any) -> Any:
@@ -108,7 +155,7 @@ class SeriesQuery(SpanQuery):
 
 
 class QuantityQuery(SpanQuery):
-    quantity = StrictChoice(choices=list(QUANTITIES))
+    quantity = Quantity(help_text="What was measured.")
 
 
 class CapabilityQuery(QuantityQuery):
@@ -117,10 +164,10 @@ class CapabilityQuery(QuantityQuery):
 
 
 class RegressionQuery(SpanQuery):
-    x = StrictChoice(choices=list(QUANTITIES))
-    y = StrictChoice(choices=list(QUANTITIES))
+    x = Quantity(help_text="The quantity that may explain.")
+    y = Quantity(help_text="The quantity to be explained.")
     y_meter = PublicKeyField(Meter, required=False, help_text="Left out: the same meter.")
-    step = serializers.ChoiceField(
+    step = StrictChoice(
         choices=[60, 300, 900, 3_600], default=900, help_text="Seconds of which means are paired."
     )
 
@@ -140,11 +187,15 @@ class ComparisonQuery(SpanQuery):
 
 
 class BaselineQuery(StrictSerializer):
-    days = serializers.IntegerField(min_value=14, max_value=400, default=90)
+    days = serializers.IntegerField(
+        min_value=14, max_value=400, default=90, help_text="How many days back."
+    )
 
 
 class ForecastQuery(StrictSerializer):
-    days = serializers.IntegerField(min_value=1, max_value=forecasts.LONGEST, default=7)
+    days = serializers.IntegerField(
+        min_value=1, max_value=forecasts.LONGEST, default=7, help_text="How many days ahead."
+    )
 
 
 class VoltageQuery(StrictSerializer):

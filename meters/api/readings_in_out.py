@@ -77,6 +77,9 @@ class AnyObject(serializers.JSONField):
 
 
 class ReadingImportSerializer(TenantSerializer):
+    """A file of readings: how it is understood (`mapping`), what it would change (`report`), and
+    how far it is (`state`)."""
+
     id = PublicIdField()
     mapping = AnyObject(help_text="How the file is read; send it back changed with PATCH.")
     notes = serializers.SerializerMethodField()
@@ -232,6 +235,8 @@ class ExportPartSerializer(serializers.ModelSerializer[ExportPart]):
 
 
 class ReadingExportSerializer(TenantSerializer):
+    """An export and, once `state` is `done`, its files."""
+
     id = PublicIdField()
     parts = ExportPartSerializer(many=True, read_only=True)
 

@@ -45,6 +45,9 @@ from meters.services.register_events import confirm_event, correct_event, reopen
 
 
 class RegisterEventSerializer(TenantSerializer):
+    """A step of a register that is not simply use: what it was taken for (`detected_kind`), what
+    holds now (`kind`), and who decided. Values are in Wh or litres."""
+
     id = PublicIdField()
     meter = PublicKeyField(read_only=True)
 
@@ -154,6 +157,8 @@ class RegisterEventViewSet(TenantViewSet):
 
 
 class EstimateSerializer(TenantSerializer):
+    """A gap, the method that filled it, and the amount in watt-seconds or millilitres."""
+
     id = PublicIdField()
     meter = PublicKeyField(read_only=True)
 

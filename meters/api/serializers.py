@@ -18,7 +18,7 @@ from clients.kernel.api_fields import (
 )
 from clients.models import Client
 from meters.models import DeviceKey, Installation, Meter, MeteringPoint, Site
-from meters.models.quantities import NAMES
+from meters.models.quantities import NAMES, shortest
 from meters.services.installations import keep_meter
 
 LARGEST_REGISTER = 10**15
@@ -27,6 +27,9 @@ LONGEST_PERIOD = timedelta(days=5 * 366)
 
 
 class SiteSerializer(TenantSerializer):
+    """A place of a client. Its `time_zone` says when its days begin, its distributor which hours
+    are peak."""
+
     id = PublicIdField()
     client = PublicKeyField(Client)
 
@@ -46,6 +49,8 @@ class SiteSerializer(TenantSerializer):
 
 
 class MeteringPointSerializer(TenantSerializer):
+    """What is measured and billed at a site. Meters serve it one after another."""
+
     id = PublicIdField()
     site = PublicKeyField(Site)
 
@@ -56,6 +61,9 @@ class MeteringPointSerializer(TenantSerializer):
 
 
 class MeterSerializer(TenantSerializer):
+    """A device. `digits` and `register_step` say when its register is full; what `max_power_w` or
+    `max_flow_l_per_h` cannot deliver is not believed."""
+
     id = PublicIdField()
 
     class Meta:
@@ -81,6 +89,8 @@ class MeterSerializer(TenantSerializer):
 
 
 class InstallationSerializer(TenantSerializer):
+    """A meter that serves a metering point from `starts_at` until `ends_at`, null while it does."""
+
     id = PublicIdField()
     meter = PublicKeyField(read_only=True)
     metering_point = PublicKeyField(read_only=True)
@@ -142,6 +152,9 @@ class ExchangeSerializer(StrictSerializer):
 
 
 class DeviceKeySerializer(TenantSerializer):
+    """A key for the ingest endpoint. `time_zone`, `epoch_unit` and `stamps_arrival` declare how its
+    devices tell time; without a declaration nothing is guessed."""
+
     id = PublicIdField()
     meters = PublicKeyField(Meter, many=True)
 
@@ -218,6 +231,13 @@ class ReadingPageSerializer(serializers.Serializer[Any]):
     next_start = serializers.DateTimeField(allow_null=True)
 
 
+class ShortestField(serializers.FloatField):
+    """A value that came from four bytes, with no more digits than those hold."""
+
+    def to_representation(self, value: Any) -> Any:
+        return shortest(value)
+
+
 class DaySerializer(serializers.Serializer[Any]):
     """A local day of a meter, in its site's zone. Energy in watt-seconds is exact."""
 
@@ -225,7 +245,7 @@ class DaySerializer(serializers.Serializer[Any]):
     energy_import_ws = serializers.IntegerField(allow_null=True)
     energy_export_ws = serializers.IntegerField(allow_null=True)
     volume_ml = serializers.IntegerField(allow_null=True)
-    power_max_w = serializers.FloatField(allow_null=True)
+    power_max_w = ShortestField(allow_null=True)
     seconds_covered = serializers.IntegerField()
     seconds_estimated = serializers.IntegerField()
     seconds_expected = serializers.IntegerField()

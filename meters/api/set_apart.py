@@ -27,7 +27,7 @@ from clients.kernel.api_fields import (
 from clients.kernel.api_lists import TenantFilterSet
 from meters.api.views import told
 from meters.models import Conflict, Handling, Quarantine, QuarantineReason
-from meters.selectors.clocks import differences
+from meters.selectors.clocks import differences, values_in
 from meters.services.quarantine import acknowledge, discard, release, release_stretch
 
 FIELDS = [
@@ -43,10 +43,22 @@ FIELDS = [
 ]
 
 
+@extend_schema_field(
+    {"type": "object", "description": "Quantities with their values, and `extra`."}
+)
+class SaidField(serializers.DictField):
+    """What a reading says: quantities, with their units in the names."""
+
+    def to_representation(self, value: Any) -> Any:
+        return values_in(value)
+
+
 class QuarantineSerializer(TenantSerializer):
+    """A reading that does not count until its time is settled. `measured_at` is what it said."""
+
     id = PublicIdField()
     meter = PublicKeyField(read_only=True)
-    reading = serializers.DictField(read_only=True)
+    reading = SaidField(read_only=True)
 
     class Meta:
         model = Quarantine
@@ -63,9 +75,11 @@ class DifferenceSerializer(serializers.Serializer[Any]):
 
 
 class ConflictSerializer(TenantSerializer):
+    """The second reading of an instant, and where it differs from the one that counts."""
+
     id = PublicIdField()
     meter = PublicKeyField(read_only=True)
-    reading = serializers.DictField(read_only=True)
+    reading = SaidField(read_only=True)
     differences = serializers.SerializerMethodField()
 
     class Meta:
@@ -104,10 +118,14 @@ class ReleasedSerializer(serializers.Serializer[Any]):
 
 
 class DiscardSerializer(StrictSerializer):
+    """Why the reading is left out."""
+
     reason = StrictText(max_length=300)
 
 
 class AcknowledgeSerializer(StrictSerializer):
+    """That somebody has seen it, and what they say."""
+
     note = StrictText(max_length=300, required=False, allow_blank=True, default="")
 
 

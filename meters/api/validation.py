@@ -63,6 +63,8 @@ DECISIONS: Final[dict[str, Callable[..., MeterException]]] = {
 
 
 class MeterExceptionSerializer(TenantSerializer):
+    """A stretch that a rule does not believe, the evidence, and what was decided."""
+
     id = PublicIdField()
     meter = PublicKeyField(read_only=True)
     values = serializers.DictField(read_only=True, help_text="Evidence; the name ends in its unit.")
@@ -143,6 +145,9 @@ class MeterExceptionViewSet(TenantViewSet):
 
 
 class ValidationRuleSerializer(TenantSerializer):
+    """How a rule holds here, for all meters or those of a kind. Parameters that are left out are
+    the catalogue's."""
+
     id = PublicIdField()
     kind = StrictChoice(
         choices=KINDS,

@@ -6,13 +6,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, get_args
 
-from meters.drivers.base import BadReply, Doubt, Target, Value, WrongMap
+from meters.drivers.base import BadReply, Doubt, Target, Unreachable, Value, WrongMap
 from meters.drivers.modbus import Answers, Modbus, profile_of
 from meters.drivers.plausibility import doubts_of, is_wrong, score
 from meters.drivers.profiles import GENERIC, Order, Profile, all_profiles
 from meters.drivers.registers import Block, decode
 
 ORDERS: Final[tuple[Order, ...]] = get_args(Order)
+# The ways a device says that a profile is not its own, and the rule that each of them breaks.
+REFUSALS: Final = {
+    "illegal_function": "refused_function",
+    "illegal_address": "no_such_registers",
+    "illegal_value": "refused_length",
+}
 ENOUGH: Final = 2.0  # a voltage and a frequency of the mains, or three voltages
 
 
@@ -44,15 +50,21 @@ class Diagnosis:
 async def diagnose(line: Modbus, target: Target) -> Diagnosis:
     """Ask the device once, and more often only when what it says cannot be.
 
-    Raises Unreachable, BadReply or BadTarget; a wrong map is not an error here.
+    Raises Unreachable, BadReply or BadTarget; a wrong map is not an error here, nor is a device
+    that refuses the profile's function or registers: the other profiles are tried.
     """
     profile = profile_of(target)
+    rule = "no_such_registers"
     try:
         answers = await line.registers(target, profile)
-    except WrongMap:
-        doubts: tuple[Doubt, ...] = (Doubt("no_such_registers", profile.identity.must[0]),)
+    except (WrongMap, BadReply) as error:
+        if isinstance(error, BadReply):
+            if error.error_code not in REFUSALS:
+                raise
+            rule = REFUSALS[error.error_code]
         others = await _others(line, target, profile)
-        return Diagnosis(profile.title, {}, doubts, True, suggestions=others)
+        refused = (Doubt(rule, profile.identity.must[0]),)
+        return Diagnosis(profile.title, {}, refused, True, suggestions=others)
     said = _decoded(profile, answers, target)
     doubts = doubts_of(profile, said)
     wrong = is_wrong(profile, doubts)
@@ -118,6 +130,10 @@ async def fitting(line: Modbus, target: Target, *, but: str = "") -> tuple[Sugge
             answers = await line.registers(asked, profile)
         except (WrongMap, BadReply):
             continue
+        except Unreachable:
+            if not but:  # nothing has answered yet
+                raise
+            continue  # some devices do not refuse what they have not got: they keep silent
         found.append(_suggestion(profile, decode(profile, answers.registers)))
     return tuple(_best(found))
 

@@ -197,8 +197,8 @@ class Subscription:
             return "bad_certificate"
         except aiomqtt.exceptions.MqttConnectError as error:
             return REFUSALS.get(_number(error.rc), "refused")
-        except (aiomqtt.MqttError, Unreachable, OSError, TimeoutError):
-            return "unreachable"
+        except (aiomqtt.MqttError, Unreachable, OSError, TimeoutError, UnicodeError):
+            return "unreachable"  # UnicodeError: a name that cannot be one
 
     def _client(self) -> Any:
         import aiomqtt

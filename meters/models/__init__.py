@@ -34,6 +34,7 @@ from meters.models.reading_import import ImportChunk, ImportState, ReadingImport
 from meters.models.register_event import EventKind, EventState, RegisterEvent
 from meters.models.retention import ReadingHold, Retention
 from meters.models.site import MeteringPoint, MeterKind, Site
+from meters.models.stuck import Stuck
 from meters.models.uplink import Uplink
 from meters.models.validation_rule import SEVERITIES, RuleCode, Severity, ValidationRule
 
@@ -108,6 +109,7 @@ __all__ = [
     "Scope",
     "Severity",
     "Site",
+    "Stuck",
     "Touched",
     "Transport",
     "Uplink",

@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.utils.translation import gettext_lazy as _
 
 from meters.models.quantities import QUANTITIES
+from meters.models.quantity_words import WORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,37 +28,6 @@ class Metric:
     places: int = 1
 
 
-_WORDS: Final[dict[str, tuple[Any, Any]]] = {
-    "energy_import_wh": (_("register of energy in"), _("the register of energy in")),
-    "energy_export_wh": (_("register of energy out"), _("the register of energy out")),
-    "reactive_import_varh": (
-        _("register of reactive energy in"),
-        _("the register of reactive energy in"),
-    ),
-    "reactive_export_varh": (
-        _("register of reactive energy out"),
-        _("the register of reactive energy out"),
-    ),
-    "volume_l": (_("register of volume"), _("the register of volume")),
-    "power_w": (_("power"), _("the power")),
-    "power_l1_w": (_("power L1"), _("the power L1")),
-    "power_l2_w": (_("power L2"), _("the power L2")),
-    "power_l3_w": (_("power L3"), _("the power L3")),
-    "reactive_power_var": (_("reactive power"), _("the reactive power")),
-    "apparent_power_va": (_("apparent power"), _("the apparent power")),
-    "power_factor": (_("power factor"), _("the power factor")),
-    "frequency_hz": (_("frequency"), _("the frequency")),
-    "voltage_l1_v": (_("voltage L1"), _("the voltage L1")),
-    "voltage_l2_v": (_("voltage L2"), _("the voltage L2")),
-    "voltage_l3_v": (_("voltage L3"), _("the voltage L3")),
-    "current_l1_a": (_("current L1"), _("the current L1")),
-    "current_l2_a": (_("current L2"), _("the current L2")),
-    "current_l3_a": (_("current L3"), _("the current L3")),
-    "current_n_a": (_("neutral current"), _("the neutral current")),
-    "flow_l_per_s": (_("flow"), _("the flow")),
-    "pressure_bar": (_("pressure"), _("the pressure")),
-    "temperature_c": (_("temperature"), _("the temperature")),
-}
 _PLACES: Final = {"W": 0, "var": 0, "VA": 0, "Wh": 0, "varh": 0, "L": 0, "1": 2, "Hz": 2}
 
 _CURRENTS: Final = ("r.current_l1_a", "r.current_l2_a", "r.current_l3_a")
@@ -106,7 +76,7 @@ METRICS: Final[dict[str, Metric]] = {
             quantity.name,
             f"r.{quantity.name}",
             "" if quantity.unit == "1" else quantity.unit,
-            *_WORDS.get(quantity.name, (quantity.name, quantity.name)),
+            *WORDS.get(quantity.name, (quantity.name, quantity.name)),
             places=_PLACES.get(quantity.unit, 1),
         )
         for quantity in QUANTITIES

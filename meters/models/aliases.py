@@ -125,8 +125,9 @@ OBIS: Final[dict[str, Code]] = {
     "2.8.0": Code("energy_export_wh", "kWh"),
     "3.8.0": Code("reactive_import_varh", "kvarh"),
     "4.8.0": Code("reactive_export_varh", "kvarh"),
-    "16.7.0": Code("power_w", "W"),
-    "1.7.0": Code("power_w"),  # W or kW: both are sent
+    # Powers: SML readers send W, displays and IEC 62056-21 read-outs kW, beside the same kWh.
+    "16.7.0": Code("power_w"),
+    "1.7.0": Code("power_w"),
     "21.7.0": Code("power_l1_w"),
     "41.7.0": Code("power_l2_w"),
     "61.7.0": Code("power_l3_w"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from clients.kernel.audit import audited
 from clients.kernel.constraints import one_of
@@ -39,7 +40,7 @@ class PeakHours(TenantModel, PublicIdModel):
 
     class Meta(TenantModel.Meta):
         verbose_name = _("peak hours")
-        verbose_name_plural = _("peak hours")
+        verbose_name_plural = pgettext_lazy("several", "peak hours")
         ordering = ["distributor", "-starts_on", "from_time", "id"]
         constraints = [
             one_of("posto", Posto),

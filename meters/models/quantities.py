@@ -6,6 +6,8 @@ list. Adding one is a migration on `meters_reading` and one line at the end here
 
 from __future__ import annotations
 
+import math
+import struct
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -66,3 +68,21 @@ QUANTITIES: Final[tuple[Quantity, ...]] = (
 )
 NAMES: Final = tuple(quantity.name for quantity in QUANTITIES)
 REGISTERS: Final = tuple(quantity.name for quantity in QUANTITIES if quantity.kind == "register")
+INSTANTS: Final = frozenset(q.name for q in QUANTITIES if q.kind == "instant")
+_DIGITS: Final = range(6, 10)  # six always survive four bytes, and nine tell them all apart
+
+
+def shortest(value: float) -> float:
+    """The number that was meant by an instantaneous value, which is kept in four bytes: 235.2, and
+    not 235.1999969482422. Of anything computed from such values, as many digits as they have."""
+    if not math.isfinite(value):
+        return value
+    try:
+        packed = struct.pack("f", value)
+        for digits in _DIGITS:
+            short = float(f"{value:.{digits}g}")
+            if struct.pack("f", short) == packed:
+                return short
+    except OverflowError:  # beyond four bytes
+        pass
+    return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from clients.kernel.audit import audited
 from clients.kernel.keys import PublicIdModel
@@ -36,7 +37,7 @@ class Retention(TenantModel, PublicIdModel):
 
     class Meta(TenantModel.Meta):
         verbose_name = _("retention of readings")
-        verbose_name_plural = _("retention of readings")
+        verbose_name_plural = pgettext_lazy("several", "retention of readings")
         constraints = [
             models.UniqueConstraint(fields=["tenant"], name="meters_retention_once"),
             models.CheckConstraint(

@@ -16,6 +16,7 @@ from django.db import connection
 from clients.kernel.tenancy import current_tenant_id
 from meters.models.alarm_metrics import METRICS
 from meters.models.alarm_rule import AlarmKind, AlarmRule, Scope
+from meters.models.quantities import INSTANTS
 from meters.selectors.alarm_machine import MIDNIGHT, Condition, Hours
 
 QUARTER: Final = timedelta(minutes=15)
@@ -137,7 +138,10 @@ _RECEIVED: Final = f"""
 
 
 def _query(sql: str, spans: Sequence[Span], metrics: Sequence[str]) -> list[tuple[Any, ...]]:
-    columns = ", ".join(f"({METRICS[name].sql})::float8" for name in metrics)
+    # In eight bytes a reading of 235.2 would be 235.1999969482422, and miss a limit of 235.2.
+    columns = ", ".join(
+        f"({METRICS[name].sql})::{'float4' if name in INSTANTS else 'float8'}" for name in metrics
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             sql.format(columns=columns),

@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.db.models import Count, Min
 
 from meters.models import Conflict, Handling, MeterClock, Quarantine, Reading
-from meters.models.quantities import NAMES
+from meters.models.quantities import INSTANTS, NAMES, shortest
 
 FLAGGED_FOR: Final = timedelta(days=1)  # after the last impossible time
 STATES: Final = ("right", "ahead", "behind", "wrong")
@@ -97,7 +97,19 @@ def differences(rows: Collection[Conflict]) -> dict[int, list[Difference]]:
 
 def _differing(said: dict[str, Any], kept: Reading | None) -> list[Difference]:
     return [
-        Difference(name, getattr(kept, name, None), said[name])
+        Difference(name, known, value)
         for name in (*NAMES, "extra")
-        if said.get(name) is not None and said[name] != getattr(kept, name, None)
+        if (value := spoken(name, said.get(name))) is not None
+        and value != (known := spoken(name, getattr(kept, name, None)))
     ]
+
+
+def values_in(reading: dict[str, Any]) -> dict[str, Any]:
+    """What a reading that was set apart says, without whose it is."""
+    said = ((name, spoken(name, reading.get(name))) for name in (*NAMES, "extra"))
+    return {name: value for name, value in said if value is not None}
+
+
+def spoken(name: str, value: Any) -> Any:
+    """The value as it was said: one of four bytes with no more digits than those hold."""
+    return shortest(value) if name in INSTANTS and value is not None else value

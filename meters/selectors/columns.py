@@ -19,7 +19,7 @@ from clients.kernel.periods import Period, day_start
 from clients.kernel.tenancy import current_tenant_id
 from meters.models import Meter
 from meters.models.interval import INTERVAL_SECONDS, ML_PER_L, WS_PER_WH
-from meters.models.quantities import QUANTITIES
+from meters.models.quantities import INSTANTS, QUANTITIES
 from meters.selectors.places import place_of
 
 SUMS: Final = {
@@ -278,8 +278,16 @@ def _summed(asked: _Asked, names: Sequence[str]) -> list[Any]:
     return _query(f"SELECT {at} AS t, {listed} {where} GROUP BY t ORDER BY t", asked)
 
 
+def _sql_type(name: str) -> str:
+    """What a quantity is given out as. An instantaneous value has no more digits than it is kept
+    with: as eight bytes, 235.2 would become 235.1999969482422."""
+    return "float4" if name in INSTANTS else "float8"
+
+
 def _averaged(asked: _Asked, names: Sequence[str]) -> list[Any]:
-    listed = ", ".join(f"avg({c})::float8, min({c})::float8, max({c})::float8" for c in names)
+    listed = ", ".join(
+        f"{fold}({name})::{_sql_type(name)}" for name in names for fold in ("avg", "min", "max")
+    )
     return _query(
         f"SELECT {_bucket(asked, 'measured_at')} AS t, {listed} FROM meters_reading r "
         "WHERE tenant_id = %(tenant)s AND meter_id = %(meter)s "
@@ -291,7 +299,7 @@ def _averaged(asked: _Asked, names: Sequence[str]) -> list[Any]:
 
 def _raw(asked: _Asked, names: Sequence[str]) -> list[Any]:
     any_of = " OR ".join(f"{name} IS NOT NULL" for name in names)
-    listed = ", ".join(f"{name}::float8" for name in names)
+    listed = ", ".join(f"{name}::{_sql_type(name)}" for name in names)
     return _query(
         f"SELECT date_part('epoch', measured_at)::bigint, {listed} "
         "FROM meters_reading r WHERE tenant_id = %(tenant)s AND meter_id = %(meter)s "

@@ -159,10 +159,42 @@ def _percent(seconds: int, expected: int) -> Decimal:
     return (Decimal(seconds) * 100 / expected).quantize(HUNDREDTH, ROUND_DOWN)
 
 
+def _edge(name: str, order: str) -> str:
+    """The first or last reading of the span that intervals rest on: of the register that is billed,
+    where it speaks, or else of any sample."""
+    within = """r.tenant_id = %(tenant)s AND r.meter_id = s.meter_id
+            AND r.measured_at >= %(start)s AND r.measured_at <= %(end)s
+            AND r.measured_at >= s.a AND r.measured_at <= s.b
+            AND NOT EXISTS (
+                SELECT FROM meters_disregarded g WHERE g.tenant_id = %(tenant)s
+                AND g.meter_id = r.meter_id AND g.measured_at = r.measured_at)"""
+    value = """CASE s.register WHEN 'energy_export_wh' THEN r.energy_export_wh
+            ELSE r.energy_import_wh END"""
+    return f"""
+    LEFT JOIN LATERAL (
+        SELECT r.measured_at, {value} AS value FROM meters_reading r
+        WHERE s.register = ANY (s.registers_seen) AND {value} IS NOT NULL AND {within}
+            AND NOT EXISTS (
+                SELECT FROM meters_registerevent e WHERE e.tenant_id = %(tenant)s
+                AND e.meter_id = r.meter_id AND e.register = s.register
+                AND e.kind IN ('dip', 'spike')
+                AND e.starts_at < r.measured_at AND e.ends_at > r.measured_at)
+        ORDER BY r.measured_at {order} LIMIT 1
+    ) {name} ON true
+    LEFT JOIN LATERAL (
+        SELECT r.measured_at FROM meters_reading r
+        WHERE {name}.measured_at IS NULL AND {within}
+        ORDER BY r.measured_at {order} LIMIT 1
+    ) {name}_sample ON true"""
+
+
 # A stretch of whole local days is summed from day totals, about a hundred times fewer rows.
-_PARTS: Final = """
+# A quarter-hour in which a meter's installation ended and another began is one interval: it counts
+# where it began, and not once for each.
+_PARTS: Final = f"""
     WITH span AS (
-        SELECT i.metering_point_id, i.meter_id, m.serial, s.time_zone, i.multiplier,
+        SELECT i.metering_point_id, i.meter_id, m.serial, m.registers_seen,
+            CASE WHEN m.kind = 'solar' THEN 'energy_export_wh' ELSE 'energy_import_wh' END AS register, s.time_zone, i.multiplier,
             CASE WHEN i.starts_at >= %(start)s THEN i.start_register END AS start_register,
             CASE WHEN i.ends_at <= %(end)s THEN i.end_register END AS end_register,
             greatest(i.starts_at, %(start)s) AS a, least(coalesce(i.ends_at, %(end)s), %(end)s) AS b
@@ -176,15 +208,21 @@ _PARTS: Final = """
         SELECT span.*, (a AT TIME ZONE time_zone)::date AS first_day,
             (b AT TIME ZONE time_zone)::date AS after_day,
             (a AT TIME ZONE time_zone)::time = '00:00' AND (b AT TIME ZONE time_zone)::time = '00:00'
-                AS is_whole_days
+                AS is_whole_days,
+            date_bin('15 min', a, '2000-01-01 00:00+00') + CASE WHEN EXISTS (
+                SELECT FROM meters_installation o WHERE o.tenant_id = %(tenant)s
+                AND o.meter_id = span.meter_id AND o.ends_at <= span.a
+                AND o.ends_at > date_bin('15 min', span.a, '2000-01-01 00:00+00')
+            ) THEN interval '15 min' ELSE interval '0' END AS first_quarter
         FROM span
     )
     SELECT s.metering_point_id, s.serial, s.a, s.b,
         coalesce(d.import_ws, q.import_ws, 0), coalesce(d.export_ws, q.export_ws, 0),
         coalesce(d.volume_ml, q.volume_ml, 0), coalesce(d.seconds, q.seconds, 0),
         coalesce(d.estimated, q.estimated, 0), coalesce(d.intervals, q.intervals, 0),
-        coalesce(d.rules, q.rules, '{}'),
-        early.measured_at, early.energy_import_wh, late.measured_at, late.energy_import_wh,
+        coalesce(d.rules, q.rules, '{{}}'),
+        coalesce(early.measured_at, early_sample.measured_at), early.value,
+        coalesce(late.measured_at, late_sample.measured_at), late.value,
         s.start_register, s.end_register, s.multiplier, coalesce(event.named, '[]')::text,
         coalesce(edit.named, '[]')::text
     FROM shaped s
@@ -203,23 +241,9 @@ _PARTS: Final = """
             count(*) AS intervals, array_agg(DISTINCT rule::text) AS rules
         FROM meters_interval t WHERE NOT s.is_whole_days AND t.tenant_id = %(tenant)s
             AND t.meter_id = s.meter_id
-            AND t.starts_at >= date_bin('15 min', s.a, '2000-01-01 00:00+00') AND t.starts_at < s.b
+            AND t.starts_at >= s.first_quarter AND t.starts_at < s.b
     ) q ON true
-    LEFT JOIN LATERAL (
-        SELECT measured_at, energy_import_wh FROM meters_reading r
-        WHERE r.tenant_id = %(tenant)s AND r.meter_id = s.meter_id
-            AND r.measured_at >= %(start)s AND r.measured_at <= %(end)s
-            AND r.measured_at >= s.a AND r.measured_at <= s.b
-        ORDER BY measured_at LIMIT 1
-    ) early ON true
-    LEFT JOIN LATERAL (
-        SELECT measured_at, energy_import_wh FROM meters_reading r
-        WHERE r.tenant_id = %(tenant)s AND r.meter_id = s.meter_id
-            AND r.measured_at >= %(start)s AND r.measured_at <= %(end)s
-            AND r.measured_at >= s.a AND r.measured_at <= s.b
-        ORDER BY measured_at DESC LIMIT 1
-    ) late ON true
-    LEFT JOIN LATERAL (
+{_edge("early", "ASC")}{_edge("late", "DESC")}    LEFT JOIN LATERAL (
         SELECT jsonb_agg(jsonb_build_object(
             'kind', e.kind, 'register', e.register, 'state', e.state, 'from', e.starts_at,
             'until', e.ends_at, 'before', e.value_before, 'between', e.value_between,

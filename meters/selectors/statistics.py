@@ -16,11 +16,13 @@ from clients.kernel.periods import Period
 from clients.kernel.tenancy import current_tenant_id
 from meters.errors import LimitsRequired, NotEnoughData
 from meters.models import Meter
+from meters.models.quantities import INSTANTS, shortest
 from meters.selectors.columns import REGARDED, SUMS, UNITS
 
 PERCENTILES: Final = (5, 25, 50, 75, 95, 99)
 FEWEST: Final = 2  # values that have a deviation
 BINS: Final = 20
+MOST_PAIRS: Final = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +88,23 @@ def summary(meter: Meter, quantity: str, period: Period) -> Summary:
     count, mean, std, low, low_at, high, high_at, weighted, *rest = row
     if not count:
         raise NotEnoughData(_("Nothing was measured in this period."))
-    percentiles = {f"p{p}": value for p, value in zip(PERCENTILES, rest[0], strict=True)}
+    said = shortest if quantity in INSTANTS else float
+    percentiles = {f"p{p}": said(value) for p, value in zip(PERCENTILES, rest[0], strict=True)}
     counts = dict(zip(rest[1] or [], rest[2] or [], strict=True))
+    low, high = said(low), said(high)
     return Summary(
         quantity,
         UNITS[quantity],
         count,
-        mean,
-        weighted if quantity not in SUMS else None,
-        std or 0.0,
+        said(mean),
+        said(weighted) if quantity not in SUMS and weighted is not None else None,
+        said(std or 0.0),
         low,
         low_at,
         high,
         high_at,
         percentiles,
-        _bins(low, high, counts),
+        [Bin(said(each.low), said(each.high), each.count) for each in _bins(low, high, counts)],
     )
 
 
@@ -137,8 +141,9 @@ def capability(
     sides = [(usl - mean) / (3 * std)] if usl is not None else []
     sides += [(mean - lsl) / (3 * std)] if lsl is not None else []
     cp = (usl - lsl) / (6 * std) if lsl is not None and usl is not None else None
+    said = shortest if quantity in INSTANTS else float
     return Capability(
-        quantity, UNITS[quantity], lsl, usl, count, mean, std, cp, min(sides), outside
+        quantity, UNITS[quantity], lsl, usl, count, said(mean), said(std), cp, min(sides), outside
     )
 
 
@@ -165,6 +170,27 @@ def regression(
     if slope is None:
         raise NotEnoughData(_("The first quantity never changes."), "x_constant")
     return Regression(slope, intercept, r2 if spread else None, n, dropped, step_s)
+
+
+def pairs(
+    meter: Meter,
+    x: str,
+    y: str,
+    period: Period,
+    *,
+    step_s: int = 900,
+    other: Meter | None = None,
+) -> list[tuple[float, float]]:
+    """The points of `regression` for a chart: at most `MOST_PAIRS`, taken evenly over the time."""
+    rows = _all(
+        _PAIRS.format(x=_stepped(x, "meter"), y=_stepped(y, "other")),
+        meter,
+        period,
+        other=(other or meter).pk,
+        step=step_s,
+        most=MOST_PAIRS,
+    )
+    return [(xv, yv) for xv, yv in rows]
 
 
 def _values(quantity: str, which: str = "meter") -> str:
@@ -213,7 +239,21 @@ _REGRESSION: Final = """
 """
 
 
+_PAIRS: Final = """
+    WITH x AS ({x}), y AS ({y}), pair AS (
+        SELECT x.v AS xv, y.v AS yv, row_number() OVER (ORDER BY n) - 1 AS place, count(*) OVER () AS whole
+        FROM x JOIN y USING (n) WHERE x.v IS NOT NULL AND y.v IS NOT NULL
+    )
+    SELECT xv, yv FROM pair WHERE place %% greatest(1, (whole + %(most)s - 1) / %(most)s) = 0 ORDER BY place
+"""
+
+
 def _first(sql: str, meter: Meter, period: Period, **more: Any) -> Sequence[Any]:
+    rows = _all(sql, meter, period, **more)
+    return rows[0] if rows else ()
+
+
+def _all(sql: str, meter: Meter, period: Period, **more: Any) -> list[Sequence[Any]]:
     with connection.cursor() as cursor:
         cursor.execute(
             sql,
@@ -227,5 +267,5 @@ def _first(sql: str, meter: Meter, period: Period, **more: Any) -> Sequence[Any]
                 **more,
             },
         )
-        row: Sequence[Any] = cursor.fetchone() or ()
-        return row
+        rows: list[Sequence[Any]] = cursor.fetchall()
+        return rows

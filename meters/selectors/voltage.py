@@ -19,11 +19,13 @@ from typing import Any, Final
 
 from django.db import connection
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from clients.kernel.periods import day_start
 from clients.kernel.tenancy import current_tenant_id
 from meters.errors import NotEnoughData
 from meters.models import MeteringPoint
+from meters.models.quantities import shortest
 
 DATA: Final = Path(__file__).parent.parent / "data"
 PHASES: Final = ("l1", "l2", "l3")
@@ -221,8 +223,10 @@ def voltage_quality(
 
 def _notes(samples: int, *, has_estimate: bool) -> list[str]:
     notes = [
-        _(
-            "Each reading is the root mean square of %(n)d samples in ten minutes; the meter is not a class A instrument."
+        ngettext(
+            "Each reading is the root mean square of %(n)d sample in ten minutes; the meter is not a class A instrument.",
+            "Each reading is the root mean square of %(n)d samples in ten minutes; the meter is not a class A instrument.",
+            samples,
         )
         % {"n": samples},
         _(
@@ -276,8 +280,8 @@ def _count(taken: Sequence[_Window], place: int, limits: Bands) -> PhaseCount | 
         critical,
         share_of(precarious),
         share_of(critical),
-        min(known),
-        max(known),
+        shortest(min(known)),
+        shortest(max(known)),
     )
 
 

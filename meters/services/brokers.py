@@ -68,6 +68,8 @@ class Listening:
                 await self._look()
             except (DatabaseError, StorageUnavailable):
                 logger.warning("brokers not read: the database did not answer")
+            except Exception:  # one company's broker must not end the listening for all
+                logger.exception("brokers not read")
             try:
                 await asyncio.wait_for(self._stopping.wait(), self.look_every_s)
             except TimeoutError:

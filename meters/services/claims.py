@@ -202,3 +202,11 @@ def release(holder: str, claimed: Iterable[Claimed]) -> None:
         with acting_for(tenant_id), connection.cursor() as cursor:
             ids, fences = [row.id for row in rows], [row.fence for row in rows]
             cursor.execute(RELEASE, [tenant_id, holder, ids, fences])
+
+
+def seconds_to_next(drivers: Sequence[str]) -> float | None:
+    """When the next connection of any tenant is due, whoever holds it; None when there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT meters_next_connection_due(%s)", [list(drivers)])
+        found: float | None = cursor.fetchone()[0]
+        return found

@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from clients.kernel import show
 from clients.kernel.errors import Permanent, Retryable
 from clients.kernel.tenancy import acting_for, current_tenant_id
 from meters.drivers import DRIVERS
@@ -28,6 +29,7 @@ from meters.drivers.tuya_map import point_maps
 from meters.errors import BusBusy, NotPolled
 from meters.models import Connection, ConnectionState, Meter
 from meters.models.connection_words import COMPLAINTS
+from meters.models.quantity_words import label
 from meters.services.claims import Claimed, abandon, claim_one, release
 from meters.services.outcomes import code_of
 
@@ -41,8 +43,12 @@ SENTENCES: Final = {
     "bad_reply": gettext_lazy("The answer cannot be understood."),
     "other_answer": gettext_lazy("The device answered something else than was asked."),
     "not_modbus": gettext_lazy("What answers there does not speak Modbus TCP; try RTU over TCP."),
-    "illegal_function": gettext_lazy("The device refuses this kind of question."),
-    "illegal_address": gettext_lazy("The device has no such registers."),
+    "illegal_function": gettext_lazy(
+        "The device refuses this kind of question: the profile is probably another model's."
+    ),
+    "illegal_address": gettext_lazy(
+        "The device has no such registers: the profile is probably another model's."
+    ),
     "illegal_value": gettext_lazy("The device refuses so many registers at once."),
     "device_failure": gettext_lazy("The device reports a failure of its own."),
     "device_busy": gettext_lazy("The device is busy."),
@@ -70,6 +76,8 @@ RULES: Final = {
     "not_v_i_pf": gettext_lazy("it is not volts times amperes times power factor"),
     "not_the_sum": gettext_lazy("it is not the sum of the phases"),
     "no_such_registers": gettext_lazy("the device has no such registers"),
+    "refused_function": gettext_lazy("the device refuses the way in which this profile asks"),
+    "refused_length": gettext_lazy("the device refuses so many registers at once"),
     "all_zero": gettext_lazy("every register is zero"),
     "silent": gettext_lazy("the device says nothing"),
 }
@@ -86,9 +94,9 @@ def sentence_of(code: str, facts: dict[str, Any]) -> str:
 
 
 def doubt_of(quantity: str, rule: Any, value: float | None) -> str:
-    """`voltage_l1_v = 1.2e+15: it lies outside what is possible.`"""
-    said = "" if value is None else f" = {value:.6g}"
-    return f"{quantity.removeprefix(EXTRA)}{said}: {rule}."
+    """`Voltage L1 = 1.2e+15: it lies outside what is possible.`"""
+    said = "" if value is None else f" = {show.any_number(value)}"
+    return f"{label(quantity.removeprefix(EXTRA))}{said}: {rule}."
 
 
 def doubts_in_words(doubts: Sequence[Doubt]) -> list[str]:
@@ -102,11 +110,20 @@ def profile_choices() -> list[tuple[str, str]]:
     return [*known, (GENERIC, str(_("Other: registers typed by hand")))]
 
 
+# Titles of the maps that come with the program; the files name them in English.
+MAP_TITLES: Final[dict[str, Any]] = {
+    "din_meter": gettext_lazy("Meter on a DIN rail (category zndb, dlq)"),
+    "din_meter_101": gettext_lazy("Meter on a DIN rail that says its totals from 101 on"),
+    "plug": gettext_lazy("Plug with metering (category cz)"),
+}
+
+
 def map_choices() -> list[tuple[str, str]]:
     """What Tuya's data points may mean; those that no document names say so."""
     guessed = _("%(title)s (not verified)")
+    titles = {name: MAP_TITLES.get(name, each.title) for name, each in point_maps().items()}
     return [
-        (name, f"Tuya · {each.title if each.verified else guessed % {'title': each.title}}")
+        (name, f"Tuya · {titles[name] if each.verified else guessed % {'title': titles[name]}}")
         for name, each in point_maps().items()
     ]
 

@@ -9,7 +9,7 @@ and what is stored agree: so parts computed in any order end as one computation 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -47,6 +47,7 @@ UNITS: Final = {
     "volume_l": ML_PER_L,
 }
 FOREVER: Final = float("inf")
+A_MOMENT_S: Final = 1e-6  # readings are no nearer to each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class _Register:
     name: str
     limits: Limits
     virtual: list[tuple[float, int]]
+    changes: list[float]
     known: list[Known]
     explained: Explained | None = None
     first: float = 0.0
@@ -101,12 +103,15 @@ class _Register:
     agrees_at: float = FOREVER
 
 
-def correct(facts: Facts, starts: float, ends: float) -> Corrected:
-    """Lines and events for everything that readings between the two instants can have changed."""
+def correct(
+    facts: Facts, starts: float, ends: float, *, settled_before: float = -FOREVER
+) -> Corrected:
+    """Lines and events for everything that readings between the two instants can have changed,
+    but nothing before what is settled for good."""
     placements = _placements(facts.meter_id)
     registers = [_register(facts, name, placements) for name in facts.registers if name in WHATS]
     boundaries = [edge for p in placements for edge in (p.starts, p.ends) if math.isfinite(edge)]
-    work = _Work(facts, starts, ends, boundaries)
+    work = _Work(facts, starts, ends, settled_before)
     for register in registers:
         work.find_start(register)
     first = min([_quarter(starts), *(register.starts for register in registers)])
@@ -115,7 +120,7 @@ def correct(facts: Facts, starts: float, ends: float) -> Corrected:
     last = max([_next_quarter(ends), *(register.ends for register in registers)])
     for register in registers:
         work.read_to(register, first, last)
-    made = Corrected(facts, first, last, [], [], {}, placements)
+    made = Corrected(facts, max(first, settled_before), last, [], [], {}, placements)
     for register in registers:
         _add(made, register, boundaries)
     rescaled = [min(one.agrees_at, last) for one in registers if _rescales(one)]
@@ -135,10 +140,9 @@ def _text(seconds: float) -> str:
 
 
 class _Work:
-    def __init__(
-        self, facts: Facts, starts: float, ends: float, boundaries: Sequence[float]
-    ) -> None:
-        self.facts, self.starts, self.ends, self.boundaries = facts, starts, ends, boundaries
+    def __init__(self, facts: Facts, starts: float, ends: float, settled_before: float) -> None:
+        self.facts, self.starts, self.ends = facts, starts, ends
+        self.settled_before = settled_before
 
     def find_start(self, register: _Register) -> None:
         """The last reading that held before anything here could matter."""
@@ -172,17 +176,20 @@ class _Work:
         reached = self._first_after(register, until)
         stop = (until if reached is None else reached) + WATCH_S
         times, values = self._points(register, register.first, stop)
-        known = [event for event in register.known if event.ends > register.first]
+        first = register.first
+        if math.isinf(first) and times:  # readings before them may be gone, what they told is not
+            first = min(times[0], self.settled_before)
+        known = [event for event in register.known if event.ends > first]
         scale = ONE
         for event in register.known:
-            if event.kind == EventKind.SCALE and event.ends <= register.first:
+            if event.kind == EventKind.SCALE and event.ends <= first:
                 scale *= event.factor
         explained = explain(
             times,
             values,
             register.limits,
             known=known,
-            boundaries=self.boundaries,
+            boundaries=register.changes,
             scale=scale,
             given_until=self.starts - WATCH_S,
         )
@@ -241,15 +248,17 @@ class _Work:
         return min([*virtual, *([] if found is None else [found])], default=None)
 
     def _held_before(self, register: _Register, at: float) -> float | None:
-        """The instant of the last reading up to `at` that no stored event leaves out."""
+        """The instant of the last reading up to `at` that no stored event leaves out, and that is
+        not within a decided one: what was decided is explained from its beginning."""
         found = self._ask(sql.HELD_POINT_BEFORE, register, at)
         virtual = [
             point[0]
             for point in register.virtual
             if point[0] <= at
             and not any(
-                event.kind in EXCURSIONS and event.starts < point[0] < event.ends
+                event.starts < point[0] < event.ends
                 for event in register.known
+                if event.kind in EXCURSIONS or event.is_decided
             )
         ]
         return max([*virtual, *([] if found is None else [found])], default=None)
@@ -279,13 +288,15 @@ def _placements(meter_id: int) -> list[Placement]:
 
 
 def _register(facts: Facts, name: str, placements: Sequence[Placement]) -> _Register:
-    virtual: dict[float, int] = {}
-    if name == facts.main_register:
-        for placement in placements:  # in order: a start at the instant of an end stands
-            if placement.start_register is not None:
-                virtual[placement.starts] = placement.start_register
-            if placement.end_register is not None and math.isfinite(placement.ends):
-                virtual[placement.ends] = placement.end_register
+    first: dict[float, int | None] = {}
+    last: dict[float, int | None] = {}
+    for p in placements:
+        first[p.starts] = p.start_register if name == facts.main_register else None
+        if math.isfinite(p.ends):
+            last[p.ends] = p.end_register if name == facts.main_register else None
+    virtual = {  # a start at the instant of an end stands
+        at: value for read in (last, first) for at, value in read.items() if value is not None
+    }
     with connection.cursor() as cursor:
         cursor.execute(
             sql.KNOWN_EVENTS,
@@ -302,7 +313,24 @@ def _register(facts: Facts, name: str, placements: Sequence[Placement]) -> _Regi
             )
             for kind, starts, ends, offset, factor, is_decided in cursor.fetchall()
         ]
-    return _Register(name, facts.limits(name), sorted(virtual.items()), known)
+    changes = _changes(first, last)
+    return _Register(name, facts.limits(name), sorted(virtual.items()), changes, known)
+
+
+def _changes(first: Mapping[float, int | None], last: Mapping[float, int | None]) -> list[float]:
+    """When the register may have been changed where nobody saw it, by an installation's end.
+
+    One that was read off was changed after that, or before; one that was read off on both sides
+    of the instant and shows the same was not.
+    """
+    changes = []
+    for at in first.keys() | last.keys():
+        start, end = first.get(at), last.get(at)
+        if start is None:
+            changes.append(at if end is None else at + A_MOMENT_S)
+        elif start != end:
+            changes.append(at - A_MOMENT_S)
+    return sorted(changes)
 
 
 def _rescales(register: _Register) -> bool:

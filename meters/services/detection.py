@@ -9,7 +9,9 @@ When it does not follow:
 * Otherwise the change stays. A fall near the end of the register's digits is a rollover; one to a
   value that can have been counted from zero is a reset; a jump by 10, 100 or 1,000 with a pace
   that changed alike is another unit. Between two installations it is the exchange. What is none of
-  these is a drop or a jump: nothing is known about it until a person decides.
+  these is a drop or a jump: nothing is known about it until a person decides. Nor is it about a
+  fall near the end that is possible as a rollover, but more than `from_zero` gives: it may as well
+  be a reset.
 
 What a person decided is applied instead. The answer for an instant depends on the readings of the
 48 hours after and the 24 hours before it, and on what held before: so a part can be computed again
@@ -287,20 +289,27 @@ class _Reader:
             return self._event(EventKind.EXCHANGE, g, r, offset=None)
         window, limits = self._window(g, r), self.limits
         before, after = self.v[g], self.v[r]
-        if after < before and limits.modulus and before < limits.modulus:
-            used = after + limits.modulus - before
-            deliverable = used * self.scale <= limits.rate * window + limits.step
-            if used * 4 <= limits.modulus and deliverable:
-                return self._event(EventKind.ROLLOVER, g, r, offset=limits.modulus)
+        is_full = self._may_be_full(g, r, limits.rate)
+        if is_full and self._may_be_full(g, r, limits.from_zero):
+            return self._event(EventKind.ROLLOVER, g, r, offset=limits.modulus)
         factor = self._new_unit(g, r)
         if factor is not None:
             return self._event(EventKind.SCALE, g, r, factor=factor)
         if after > before:
             return self._event(EventKind.JUMP, g, r, offset=None)
         can_be_counted = after * self.scale <= limits.from_zero * window + limits.step
-        if can_be_counted and after * 2 <= before:
+        if can_be_counted and after * 2 <= before and not is_full:
             return self._event(EventKind.RESET, g, r, offset=before)
         return self._event(EventKind.DROP, g, r, offset=None)
+
+    def _may_be_full(self, g: int, r: int, rate: float) -> bool:
+        """Whether the register can have reached its end and begun again at this rate."""
+        before, after, modulus = self.v[g], self.v[r], self.limits.modulus
+        if modulus is None or not after < before < modulus:
+            return False
+        used = after + modulus - before
+        is_deliverable = used * self.scale <= rate * self._window(g, r) + self.limits.step
+        return bool(used * 4 <= modulus and is_deliverable)
 
     def _event(
         self,

@@ -20,6 +20,7 @@ from meters.errors import BadReadings, Unprocessable
 from meters.models.aliases import ALIASES, AMBIGUOUS, EXTRA, OBIS, OBIS_EXTRA, UNITS, Alias
 from meters.models.quantities import NAMES, QUANTITIES
 from meters.models.reading import QuarantineReason
+from meters.services.samples import A_NUMBER
 
 METER_NAMES: Final = ("meter", "device_id", "meter_id", "serial")
 TIME_NAMES: Final = ("measured_at", "timestamp", "time", "ts")
@@ -304,7 +305,7 @@ def _keep_code(
 def _base(words: _Words, name: str, alias: Alias, value: Any) -> int | float:
     """The value in base units: exact, and of a register the nearest whole unit."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise words.refuse(_("Item %(item)s: “%(field)s” must be a number."), "invalid_type", name)
+        raise words.refuse(A_NUMBER, "invalid_type", name)
     try:
         base = _bounded(Decimal(value)) * alias.scale + alias.offset
         if alias.quantity in REGISTERS:

@@ -69,10 +69,10 @@ def fill_gaps(made: Corrected) -> tuple[Corrected, list[Filled]]:
 def fill(facts: Facts, gap: Gap) -> Filled:
     """The gap's segments, shaped if possible."""
     evenly = Filled(gap, Method.LINEAR, (), gap.segments)
-    zone = ZoneInfo(facts.zone)
+    zone = facts.zone_at(gap.starts)
     profile = similar_days(facts.meter_id, COLUMNS[gap.register], instant(gap.starts), zone)
     quarters = _quarters(gap.starts, gap.ends)
-    types = {day_type(_local(start, zone).date(), facts.zone) for start, _ in quarters}
+    types = {day_type(_local(start, zone).date(), zone.key) for start, _ in quarters}
     if not types <= set(profile.weights):
         return evenly
     segments: list[Segment] = []
@@ -143,7 +143,7 @@ def _shaped(
     weights = []
     for start, end in quarters:
         local = _local(start, zone)
-        share = profile.weights[day_type(local.date(), facts.zone)][_slot(local)]
+        share = profile.weights[day_type(local.date(), zone.key)][_slot(local)]
         weights.append(share * round((end - start) * MICRO))
     if not sum(weights):
         return None

@@ -43,7 +43,7 @@ from meters.models import (
     Site,
 )
 from meters.models.interval import INTERVAL_SECONDS, ML_PER_L, WS_PER_WH
-from meters.models.quantities import NAMES
+from meters.models.quantities import NAMES, shortest
 from meters.services.export_files import CsvPart, Writer, XlsxPart
 from meters.services.patience import let_long_queries_run
 
@@ -344,8 +344,8 @@ def _intervals(
                 _kwh(row.energy_import_ws),
                 _kwh(row.energy_export_ws),
                 _litres(row.volume_ml),
-                row.power_mean_w,
-                row.power_max_w,
+                _watts(row.power_mean_w),
+                _watts(row.power_max_w),
                 _share(row.seconds_covered, INTERVAL_SECONDS),
                 row.quality,
                 row.rule,
@@ -370,7 +370,7 @@ def _days(
                 _kwh(row.energy_import_ws),
                 _kwh(row.energy_export_ws),
                 _litres(row.volume_ml),
-                row.power_max_w,
+                _watts(row.power_max_w),
                 _share(row.seconds_covered, row.seconds_expected),
                 row.rule,
             ],
@@ -379,6 +379,10 @@ def _days(
 
 def _kwh(ws: int | None) -> Decimal | None:
     return None if ws is None else (Decimal(ws) / WS_PER_KWH).quantize(KWH)
+
+
+def _watts(power: float | None) -> float | None:
+    return None if power is None else shortest(power)
 
 
 def _litres(ml: int | None) -> Decimal | None:

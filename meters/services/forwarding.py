@@ -121,9 +121,7 @@ def check_address(url: str) -> None:
     try:
         check_url(url)
     except AddressRefused as error:
-        raise ForwardingRefused(
-            _("This is not an address that Pulso calls. Private ones are listed in the settings.")
-        ) from error
+        raise ForwardingRefused(_in_words(error)) from error
     if url.count("/") != 2:  # noqa: PLR2004 - those of https://
         raise ForwardingRefused(_("Write the address without a path, as https://example.com."))
 
@@ -392,7 +390,8 @@ def _wait_asked(answer: Answer) -> timedelta | None:
 def _in_words(error: Exception) -> str:
     if isinstance(error, AddressRefused):
         return _(
-            "This is not an address that Pulso calls. Private ones are listed in the settings."
+            "Pulso does not call this address. Whoever runs Pulso lists a private one, with its "
+            "port, in HTTP_ALLOWED_PRIVATE."
         )
     if isinstance(error, Unreachable):
         return _("Nobody answers at this address.")

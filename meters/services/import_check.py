@@ -27,8 +27,7 @@ class Report:
     def __init__(self, mapping: Mapping) -> None:
         counted = ("energy_import_wh", "energy_export_wh", "volume_l")
         used = {target(column) for column in mapping.used if column.quantity in REGISTERS}
-        self.register = next((name for name in counted if name in used), "")
-        self.effects = Effects(self.register) if self.register else None
+        self.effects = [Effects(name) for name in counted if name in used]
         self.rows = self.refused = 0
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -65,8 +64,8 @@ class Report:
             first, last = min(chunk.instants_us), max(chunk.instants_us)
             self.first_us = first if self.first_us is None else min(first, self.first_us)
             self.last_us = last if self.last_us is None else max(last, self.last_us)
-        if self.effects is not None:
-            self.effects.add(chunk, outcomes)
+        for effects in self.effects:
+            effects.add(chunk, outcomes)
 
     def _list(self, chunk: Chunk, outcomes: Sequence[str]) -> None:
         room = LISTED - len(self.exceptions)
@@ -98,7 +97,6 @@ class Report:
 
     def told(self) -> dict[str, Any]:
         """The report as plain values. In the tenant's scope: it looks at what is stored."""
-        days = self.effects.told() if self.effects is not None else []
         return {
             "meters": sorted(self.meters.values())[:NAMED_METERS],
             "meter_count": len(self.meters),
@@ -106,18 +104,26 @@ class Report:
             "reasons": dict(self.reasons),
             "exceptions": self.exceptions,
             "sample": self.sample,
-            "register": self.register,
-            "days": [
-                {
-                    "meter": effect.meter,
-                    "day": effect.day.isoformat(),
-                    "rows": effect.rows,
-                    "before": effect.before,
-                    "after": effect.after,
-                }
-                for effect in days
+            "register": self.effects[0].register if self.effects else "",
+            "falls": [
+                {"register": effects.register, **asdict(fall)}
+                for effects in self.effects
+                for fall in effects.falls
             ],
+            "days": self._days(),
         }
+
+    def _days(self) -> list[dict[str, Any]]:
+        """Each meter's days by the first register that the file has of it."""
+        told: list[dict[str, Any]] = []
+        seen: set[int] = set()
+        for effects in self.effects:
+            told += [
+                {**asdict(effect), "day": effect.day.isoformat(), "register": effects.register}
+                for effect in effects.told(seen)
+            ]
+            seen |= set(effects.meters)
+        return told
 
 
 def _repeated(instants: array.array[int]) -> int:

@@ -28,6 +28,7 @@ from meters.services.import_mapping import (
     TimeColumns,
     TimeFormat,
     ValueColumn,
+    target,
 )
 from meters.services.import_rows import serial_in
 
@@ -108,6 +109,7 @@ class _Guessing:
         self._leave_out_repeated(columns)
         if any(column.says == "interval" for column in columns):
             self.notes.append("interval_energy")
+        has_intervals = any(column.says in {"interval", ""} for column in columns)
         mapping = Mapping(
             time=time_columns,
             columns=columns,
@@ -115,10 +117,10 @@ class _Guessing:
             header_line=self.header_line,
             meter_column=meter_column,
             meter="" if meter_column is not None else self.meter,
-            interval_seconds=interval if "interval_energy" in self.notes else None,
+            interval_seconds=interval if has_intervals else None,
             **how,
         )
-        if meter_column is None and not self.meter:
+        if mapping.lacks_meter:
             self.notes.append("no_meter")
         if not mapping.used:
             self.notes.append("no_quantity")
@@ -274,6 +276,8 @@ class _Guessing:
         quantity = found.quantity
         if says == "interval" and (quantity not in MEANS or interval is None):
             quantity = ""  # reactive energy of intervals has no place of its own
+        if not says and quantity:
+            self.notes.append("register_or_interval")
         return ValueColumn(
             column=place,
             name=name[:200],
@@ -283,35 +287,55 @@ class _Guessing:
             says=says if quantity else "instant",
             rounds=finer,
             is_sure=found.is_sure,
+            meter=self._meter_named(name),
         )
 
+    def _meter_named(self, name: str) -> str:
+        """The meter whose serial number stands in a column's header: each column has its own."""
+        words = set(re.split(r"[\s()\[\];,]+", name.lower()))
+        named = [serial for serial in self.serials if serial and serial.lower() in words]
+        return max(named, key=len, default="")
+
     def _says(self, found: units.Guess, words: str, said: Sequence[Decimal]) -> Says:
-        """A register never falls, but for a reset or two; what was used in each interval does.
-        Where the numbers say little (few of them, or all the same) the header's words decide."""
+        """The header's words decide; without any, many numbers that never fall, or that do, tell.
+        "" where nothing tells, or numbers speak against the words: a person has to say."""
         if found.quantity not in REGISTERS:
             return "instant"
         if not found.unit and found.is_sure:
             return "register"  # our own column
-        falls = sum(b < a for a, b in pairwise(said))
-        rises = sum(b > a for a, b in pairwise(said))
-        if falls > max(1, rises // 10):
-            return "interval"
-        is_named = bool(units.INTERVAL.search(words)) and not units.REGISTER.search(words)
-        return "interval" if is_named and (len(said) < FEW or not rises) else "register"
+        named, seen = _named(words), _seen(said)
+        return named if seen in {"", named} else seen if not named else ""
 
     def _leave_out_repeated(self, columns: list[ValueColumn]) -> None:
         """Of two columns that seem to be the same, the surer and then the first stays."""
-        best: dict[str, ValueColumn] = {}
+        best: dict[tuple[str, str], ValueColumn] = {}
         for column in sorted(columns, key=lambda c: (c.says == "interval", not c.is_sure)):
             if not column.quantity:
                 continue
-            place = MEANS[column.quantity] if column.says == "interval" else column.quantity
+            place = (column.meter, target(column))
             if place in best:
                 column.quantity, column.says = "", "instant"
                 self.notes.append("repeated_quantity")
             else:
                 best[place] = column
         self.notes[:] = list(dict.fromkeys(self.notes))
+
+
+def _named(words: str) -> Says:
+    """What a header's words say that its numbers are; "" for no word, or one of each."""
+    is_use, is_register = bool(units.INTERVAL.search(words)), bool(units.REGISTER.search(words))
+    if is_use == is_register:
+        return ""
+    return "interval" if is_use else "register"
+
+
+def _seen(numbers: Sequence[Decimal]) -> Says:
+    """What the numbers show: a register never falls, but for a reset or two."""
+    falls = sum(b < a for a, b in pairwise(numbers))
+    rises = sum(b > a for a, b in pairwise(numbers))
+    if falls > max(1, rises // 10):
+        return "interval"
+    return "register" if rises and len(numbers) >= FEW else ""
 
 
 # Lines ------------------------------------------------------------------------------------------

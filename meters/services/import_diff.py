@@ -5,7 +5,7 @@ from __future__ import annotations
 import array
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
@@ -23,6 +23,7 @@ from meters.services.samples import EPOCH, MICROSECOND
 
 NEW, DUPLICATE, CONFLICT = "new", "duplicate", "conflict"
 MOST_DAYS: Final = 62  # of each meter: two months say how it goes on
+MOST_FALLS: Final = 5
 LONGEST_GAP_US: Final = 40 * 86_400_000_000
 _REAL: Final = frozenset(q.name for q in QUANTITIES if q.kind == "instant")
 _ANY_STORED: Final = """
@@ -120,6 +121,17 @@ class DayEffect:
     rows: int
     before: int | None
     after: int | None
+    falls: bool = False  # the register ends the day below where it began it
+
+
+@dataclass(frozen=True, slots=True)
+class Fall:
+    """A line at which a register shows less than before: a reset, an exchange, or a wrong line."""
+
+    line: int
+    meter: str
+    before: int
+    after: int
 
 
 @dataclass(slots=True)
@@ -130,6 +142,8 @@ class Effects:
     register: str
     days: dict[tuple[int, date], _Day] = field(default_factory=dict)
     meters: dict[int, KnownMeter] = field(default_factory=dict)
+    falls: list[Fall] = field(default_factory=list)
+    last: dict[int, Point] = field(default_factory=dict)  # of each meter, as far as it was seen
     _known: dict[tuple[str, int], date] = field(default_factory=dict)
 
     def add(self, chunk: Chunk, outcomes: Sequence[str]) -> None:
@@ -144,6 +158,7 @@ class Effects:
             self.meters[meter.id] = meter
             key = (meter.id, self._day_of(meter, at))
             point = (at, value)
+            self._follow(chunk.lines[item], meter, point)
             seen = self.days.get(key)
             if seen is None:
                 self.days[key] = _Day(point, point, 1)
@@ -154,6 +169,13 @@ class Effects:
             elif at > seen.last[0]:
                 seen.last = point
 
+    def _follow(self, line: int, meter: KnownMeter, point: Point) -> None:
+        before = self.last.get(meter.id, point)
+        if before[0] < point[0] and before[1] > point[1] and len(self.falls) < MOST_FALLS:
+            self.falls.append(Fall(line, meter.serial, before[1], point[1]))
+        if before[0] <= point[0]:
+            self.last[meter.id] = point
+
     def _day_of(self, meter: KnownMeter, at: int) -> date:
         quarter = (meter.zone.key, at // 900_000_000)
         found = self._known.get(quarter)
@@ -161,11 +183,12 @@ class Effects:
             found = self._known[quarter] = from_us(at).astimezone(meter.zone).date()
         return found
 
-    def told(self) -> list[DayEffect]:
+    def told(self, skipped: Collection[int] = ()) -> list[DayEffect]:
         """The first days of each meter, in order. In the tenant's scope."""
         by_meter: dict[int, list[date]] = defaultdict(list)
         for meter_id, day in sorted(self.days):
-            by_meter[meter_id].append(day)
+            if meter_id not in skipped:
+                by_meter[meter_id].append(day)
         return [
             effect
             for meter_id, days in by_meter.items()
@@ -189,7 +212,12 @@ class Effects:
             high = closes if closes is not None else seen.last[1]
             after = round(high - low)
             yield DayEffect(
-                meter.serial, day, seen.rows, before.get(day), after if after >= 0 else None
+                meter.serial,
+                day,
+                seen.rows,
+                before.get(day),
+                after if after >= 0 else None,
+                falls=after < 0,
             )
 
     def _neighbours(self, meter: KnownMeter, days: Sequence[date]) -> list[Point]:

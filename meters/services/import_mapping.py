@@ -20,7 +20,7 @@ from meters.models.quantities import NAMES, REGISTERS
 MOST_COLUMNS: Final = 200
 LONGEST_INTERVAL: Final = 86_400
 TimeFormat = Literal["iso", "dmy", "mdy", "ymd", "epoch_s", "epoch_ms", "serial"]
-Says = Literal["register", "interval", "instant", "extra"]
+Says = Literal["register", "interval", "instant", "extra", ""]  # "": a person has to say
 RepeatedHour = Literal["refuse", "first", "second", "in_order"]
 Place = Annotated[int, msgspec.Meta(ge=0, lt=MOST_COLUMNS)]
 Short = Annotated[str, msgspec.Meta(max_length=200)]
@@ -50,6 +50,7 @@ class ValueColumn(msgspec.Struct, forbid_unknown_fields=True):
     unit: Short = ""
     factor: Short = "1"
     says: Says = "instant"
+    meter: Short = ""  # the serial number, when this column is not of the file's meter
     rounds: bool = False  # a register finer than our unit is rounded half up; else it is refused
     is_sure: bool = True
 
@@ -75,6 +76,22 @@ class Mapping(msgspec.Struct, forbid_unknown_fields=True):
     def used(self) -> list[ValueColumn]:
         """The columns that go somewhere."""
         return [column for column in self.columns if column.quantity]
+
+    def meter_of(self, column: ValueColumn) -> str:
+        """The serial number of the column's meter; "" where the rows say it, or nobody does."""
+        return "" if self.meter_column is not None else column.meter or self.meter
+
+    @property
+    def meters(self) -> list[str]:
+        """The serial numbers that were chosen, each once, in the order of the columns."""
+        said = [self.meter_of(column) for column in self.used]
+        return list(dict.fromkeys(serial for serial in said if serial))
+
+    @property
+    def lacks_meter(self) -> bool:
+        """Whether some values have no meter to go to."""
+        no_column = self.meter_column is None
+        return no_column and not all(self.meter_of(column) for column in self.used)
 
 
 def as_json(mapping: Mapping) -> dict[str, Any]:
@@ -104,12 +121,13 @@ def check(mapping: Mapping) -> None:
     """Raises BadFile for what cannot be read, or would say two things at once."""
     if mapping.time.zone and mapping.time.zone not in available_timezones():
         raise _wrong(_("There is no time zone called “%(name)s”.") % {"name": mapping.time.zone})
-    taken: set[str] = set()
+    taken: set[tuple[str, str]] = set()
     for column in mapping.used:
         _check_column(mapping, column)
-        if target(column) in taken:
+        place = (mapping.meter_of(column), target(column))
+        if place in taken:
             raise _wrong(_("Two columns go to the same quantity."))
-        taken.add(target(column))
+        taken.add(place)
     if not taken:
         raise _wrong(_("No column is a known quantity; say which is."))
 
@@ -126,7 +144,7 @@ def _check_column(mapping: Mapping, column: ValueColumn) -> None:
     if not is_number:
         raise _wrong(_("“%(text)s” is no factor.") % {"text": column.factor[:40]})
     is_register = column.quantity in REGISTERS
-    if is_register == (column.says == "instant"):
+    if is_register != (column.says in {"register", "interval"}):
         raise _wrong(
             _("Say whether “%(name)s” is a register or the use of each interval.")
             % {"name": column.name or column.quantity}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
+from collections.abc import Mapping as AnyMapping
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-REASONS: Final[Mapping[str, str]] = {
+from meters.services.import_mapping import Mapping
+
+REASONS: Final[AnyMapping[str, str]] = {
     "bad_time": gettext_noop("“%(text)s” is no instant."),
     "skipped_time": gettext_noop("%(text)s never was: clocks jumped over it."),
     "repeated_time": gettext_noop("%(text)s was twice: clocks went back. Say which one it is."),
@@ -24,9 +27,10 @@ REASONS: Final[Mapping[str, str]] = {
     "too_old": gettext_noop("It is more than five years old."),
     "in_future": gettext_noop("It is from the future."),
     "settled": gettext_noop("It is from a time that is settled for good."),
+    "wrong_kind": gettext_noop("“%(column)s” is nothing that the meter “%(text)s” measures."),
     "conflict": gettext_noop("Another value is stored for this instant; it stays."),
 }
-NOTES: Final[Mapping[str, str]] = {
+NOTES: Final[AnyMapping[str, str]] = {
     "day_or_month": gettext_noop("Day and month cannot be told apart; the day was taken first."),
     "decimal_or_thousands": gettext_noop(
         "It cannot be told whether the sign in the numbers is decimal or of thousands."
@@ -35,6 +39,10 @@ NOTES: Final[Mapping[str, str]] = {
         "The times have no offset; the zone of each meter's site is taken."
     ),
     "days_only": gettext_noop("There are days without a time; the start of the day is taken."),
+    "register_or_interval": gettext_noop(
+        "It cannot be told whether a column is a register that counts up or the use of each "
+        "interval; say which."
+    ),
     "interval_energy": gettext_noop(
         "A column seems to hold what was used in each interval, not a register. It is kept as the "
         "mean power of the interval, and counts as derived, never as measured."
@@ -48,7 +56,23 @@ NOTES: Final[Mapping[str, str]] = {
 }
 
 
-def reason(exception: Mapping[str, Any]) -> str:
+def still_open(notes: Iterable[str], mapping: Mapping) -> list[str]:
+    """The notes that a person's own mapping did not answer."""
+    says = {column.says for column in mapping.used}
+    is_true = {
+        "zone_assumed": not mapping.time.zone,
+        "days_only": True,
+        "unknown_serials": mapping.meter_column is not None,
+        "interval_energy": "interval" in says,
+        "rounded": any(column.rounds for column in mapping.used),
+        "no_meter": mapping.lacks_meter,
+    }
+    kept = [code for code in notes if is_true.get(code, False)]
+    added = [code for code in ("interval_energy", "no_meter") if is_true[code]]
+    return list(dict.fromkeys([*kept, *added]))
+
+
+def reason(exception: AnyMapping[str, Any]) -> str:
     """The sentence for a listed line."""
     said = {"text": exception.get("text", ""), "column": exception.get("column", "")}
     sentence = REASONS[exception["code"]]

@@ -19,6 +19,7 @@ from meters.services.import_cells import BadCell, Clock, Local, number_reader
 from meters.services.import_files import lines_of
 from meters.services.import_mapping import Mapping as FileMapping
 from meters.services.import_mapping import ValueColumn, target
+from meters.services.import_units import fits
 from meters.services.ingest import NEWEST, OLDEST
 from meters.services.samples import (
     COLUMNS,
@@ -31,6 +32,7 @@ CHUNK_ROWS: Final = 20_000
 LISTED: Final = 500  # rows of a chunk that are listed with their reason; all are counted
 WHOLE: Final = Decimal(1)
 _LARGEST: Final = {quantity.name: quantity.largest for quantity in QUANTITIES}
+OF_THE_LINE: Final = frozenset({"bad_time", "too_old", "in_future", "settled"})  # said once
 MOST_EXTRAS, LONGEST_EXTRA = 32, 200
 
 
@@ -97,6 +99,7 @@ class Chunk:
 class _Column:
     place: int
     name: str
+    quantity: str
     slot: int
     read: Callable[[Any, KnownMeter], Any]
 
@@ -124,7 +127,10 @@ class _Reader:
         self.mapping, self.meters = mapping, meters
         used = {target(column) for column in mapping.used}
         self.spoken = tuple(name for name in COLUMNS if name in used)
-        self.columns = [self._column(column) for column in mapping.used]
+        # The columns of each meter that was chosen; all of them where the rows say the meter.
+        self.groups: dict[str, list[_Column]] = {}
+        for column in mapping.used:
+            self.groups.setdefault(mapping.meter_of(column), []).append(self._column(column))
         self.clock = Clock(mapping.time.format)
         self.zones: dict[str, Local] = {}
         self.last: dict[int, tuple[int, bool]] = {}  # meter: local time, and the hour's second pass
@@ -136,15 +142,14 @@ class _Reader:
         self.shift_us = self.interval_us = 0
         if mapping.stamp == "end" and any(c.says == "interval" for c in mapping.used):
             self.interval_us = (mapping.interval_seconds or 0) * 1_000_000
-        self.only = meters.get(mapping.meter) if mapping.meter_column is None else None
 
     def chunks(self, content: bytes) -> Iterator[Chunk]:
         if self.mapping.starts_at:
             self.shift_us = self._shift(content)
         number, in_chunk, chunk = 0, 0, Chunk(0, self.spoken)
         for line, cells in self._lines(content):
-            self._add(chunk, line, cells)
-            in_chunk += 1
+            self._add_line(chunk, line, cells)
+            in_chunk += len(self.groups)
             if in_chunk >= CHUNK_ROWS:
                 yield chunk
                 number, in_chunk = number + 1, 0
@@ -164,7 +169,7 @@ class _Reader:
         first = None
         for _line, cells in self._lines(content):
             try:
-                at = self._instant(cells, self._meter(cells))
+                at = self._instant(cells, self._meter(cells, next(iter(self.groups), "")))
             except (_No, BadCell):
                 continue
             first = at if first is None else min(first, at)
@@ -172,37 +177,51 @@ class _Reader:
         wanted = datetime.fromisoformat(self.mapping.starts_at)
         return 0 if first is None else (wanted - EPOCH) // MICROSECOND - first
 
-    def _add(self, chunk: Chunk, line: int, cells: Sequence[Any]) -> None:
-        try:
-            values = [None] * len(self.spoken)
-            meter = self._meter(cells)
-            is_silent = True
-            for column in self.columns:
-                if column.place >= len(cells):
-                    continue
-                try:
-                    value = column.read(cells[column.place], meter)
-                except BadCell as error:
-                    raise _No("bad_value", str(error), column.name) from error
-                except _No as error:
-                    raise _No(error.code, str(cells[column.place]), column.name) from error
-                if value is not None:
-                    values[column.slot] = value
-                    is_silent = False
-            if is_silent:
-                return  # an empty line says nothing, not even that something is wrong
-            at = self._checked(self._instant(cells, meter) + self.shift_us)
-        except _No as error:
-            chunk.refuse(Refused(line, error.code, error.text[:60], error.column[:60]))
-        else:
-            chunk.lines.append(line)
-            chunk.meters.append(meter)
-            chunk.instants_us.append(at)
-            chunk.values += values
+    def _add_line(self, chunk: Chunk, line: int, cells: Sequence[Any]) -> None:
+        for serial, columns in self.groups.items():
+            try:
+                self._add(chunk, line, cells, self._meter(cells, serial), columns)
+            except _No as error:
+                chunk.refuse(Refused(line, error.code, error.text[:60], error.column[:60]))
+                if error.code in OF_THE_LINE:
+                    return
 
-    def _meter(self, cells: Sequence[Any]) -> KnownMeter:
-        if self.only is not None:
-            return self.only
+    def _add(
+        self,
+        chunk: Chunk,
+        line: int,
+        cells: Sequence[Any],
+        meter: KnownMeter,
+        columns: Sequence[_Column],
+    ) -> None:
+        values = [None] * len(self.spoken)
+        is_silent = True
+        for column in columns:
+            if column.place >= len(cells):
+                continue
+            try:
+                value = column.read(cells[column.place], meter)
+            except BadCell as error:
+                raise _No("bad_value", str(error), column.name) from error
+            except _No as error:
+                raise _No(error.code, str(cells[column.place]), column.name) from error
+            if value is None:
+                continue
+            if not fits(column.quantity, meter.kind):
+                raise _No("wrong_kind", meter.serial, column.name)
+            values[column.slot] = value
+            is_silent = False
+        if is_silent:
+            return  # an empty line says nothing, not even that something is wrong
+        at = self._checked(self._instant(cells, meter) + self.shift_us)
+        chunk.lines.append(line)
+        chunk.meters.append(meter)
+        chunk.instants_us.append(at)
+        chunk.values += values
+
+    def _meter(self, cells: Sequence[Any], serial: str) -> KnownMeter:
+        if serial and serial in self.meters:
+            return self.meters[serial]
         place = self.mapping.meter_column
         if place is None:
             raise _No("no_meter")
@@ -260,9 +279,9 @@ class _Reader:
         return at
 
     def _column(self, column: ValueColumn) -> _Column:
-        return _Column(
-            column.column, column.name, self.spoken.index(target(column)), self._value(column)
-        )
+        kept_as = target(column)
+        slot = self.spoken.index(kept_as)
+        return _Column(column.column, column.name, kept_as, slot, self._value(column))
 
     def _value(self, column: ValueColumn) -> Callable[[Any, KnownMeter], Any]:
         number, factor = number_reader(self.mapping.decimal), Decimal(column.factor or "1")

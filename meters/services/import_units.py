@@ -17,6 +17,8 @@ from meters.models.quantities import NAMES
 
 ENERGY, REACTIVE_ENERGY, VOLUME = "energy", "reactive_energy", "volume"
 POWER, VOLTAGE, CURRENT, FLOW = "power", "voltage", "current", "flow"
+ELECTRIC: Final = frozenset({ENERGY, REACTIVE_ENERGY, POWER, "reactive_power", "apparent_power"})
+WET: Final = frozenset({VOLUME, FLOW})
 # Spelling (lower case, without accents) → what it measures, and our base units in one of it.
 UNITS: Final[Mapping[str, tuple[str, Decimal]]] = {
     "wh": (ENERGY, Decimal(1)),
@@ -89,9 +91,12 @@ PHASE: Final = re.compile(
 NEUTRAL: Final = re.compile(r"neutro|neutral|\bin\b|\bi n\b")
 INTERVAL: Final = re.compile(
     r"consumo|consumption|usage|used|delta|intervalo|interval|periodo|period|/ ?15|/ ?h\b|"
-    r"horari|parcial"
+    r"horari|parcial|diari|daily|do dia|no dia|do mes|no mes|mensal|monthly"
 )
-REGISTER: Final = re.compile(r"leitura|registr|register|total|acumulad|indice|index|\b[1-4]\.8\.\d")
+REGISTER: Final = re.compile(
+    r"leitura|reading|registr|register|total|acumul|cumul|indice|index|contador|counter|"
+    r"\b[1-4]\.8\.\d"
+)
 # A part of what the meter measures is not the meter.
 PART: Final = re.compile(r"sub ?met|sub ?med|circuit")
 METER: Final = re.compile(
@@ -196,6 +201,13 @@ def dimension_of(quantity: str) -> str:
             return dimension
     head = quantity.split("_", 1)[0]
     return REACTIVE_ENERGY if head == "reactive" else head
+
+
+def fits(quantity: str, kind: str) -> bool:
+    """Whether a meter of this kind can measure it: no water meter counts energy, none of energy
+    counts water. What both may have, such as a temperature, fits both."""
+    dimension = dimension_of(quantity)
+    return dimension not in (ELECTRIC if kind == "water" else WET)
 
 
 def _unit_in(words: str) -> str:

@@ -35,7 +35,9 @@ from meters.services.import_check import Report
 from meters.services.import_detection import detect
 from meters.services.import_diff import CONFLICT, DUPLICATE, compare, without_duplicates
 from meters.services.import_mapping import Mapping, as_json, mapping_of
+from meters.services.import_reasons import reason, still_open
 from meters.services.import_rows import LISTED, Chunk, KnownMeter, chunks_of
+from meters.services.import_units import fits
 from meters.services.ingest import store_readings
 from meters.services.patience import let_long_queries_run
 from meters.services.settled import settled_before
@@ -79,19 +81,33 @@ def start_import(
 def set_mapping(job: ReadingImport, said: Any) -> ReadingImport:
     """Read the file like this instead; it must be checked again. Raises BadFile, ImportBusy."""
     mapping = mapping_of(said)
-    if mapping.meter and not Meter.objects.filter(serial=mapping.meter).exists():
-        raise BadFile(_("There is no meter “%(name)s”.") % {"name": mapping.meter}, "unknown_meter")
+    _check_meters(mapping)
     report = {"preview": job.report.get("preview", [])}
-    fields = {"mapping": as_json(mapping), "report": report, "row_count": 0, "error": ""}
-    _move(job, EDITABLE, ImportState.DETECTED, **fields)
+    notes = still_open(job.notes, mapping)
+    fields = {"mapping": as_json(mapping), "notes": notes, "report": report, "row_count": 0}
+    _move(job, EDITABLE, ImportState.DETECTED, error="", **fields)
     return job
+
+
+def _check_meters(mapping: Mapping) -> None:
+    """Raises BadFile for a chosen meter that is unknown, or does not measure what is said."""
+    names = {*mapping.meters, *filter(None, [mapping.meter])}
+    kinds = dict(Meter.objects.filter(serial__in=names).values_list("serial", "kind"))
+    for serial in sorted(names - set(kinds)):
+        raise BadFile(_("There is no meter “%(name)s”.") % {"name": serial}, "unknown_meter")
+    for column in mapping.used:
+        kind = kinds.get(mapping.meter_of(column))
+        if kind is not None and column.says != "extra" and not fits(column.quantity, kind):
+            said = {"text": mapping.meter_of(column), "column": column.name or column.quantity}
+            raise BadFile(reason({"code": "wrong_kind", **said}), "wrong_kind")
 
 
 def check_import(job: ReadingImport) -> None:
     """Let a worker find out what the import would change; nothing is stored."""
     mapping = mapping_of(job.mapping)
-    if mapping.meter_column is None and not mapping.meter:
+    if mapping.lacks_meter:
         raise BadFile(_("No column says the meter; choose it."), "no_meter")
+    _check_meters(mapping)
     _move(job, EDITABLE, ImportState.CHECKING, error="", seen_count=0, worked_at=None)
     import_wanted.announce(tenant_id=job.tenant_id, import_id=job.pk)
 
@@ -205,7 +221,7 @@ def known_meters(mapping: Mapping) -> dict[str, KnownMeter]:
     """The tenant's meters by serial number; the one that was chosen, where no column says it."""
     rows = Meter.objects.all()
     if mapping.meter_column is None:
-        rows = rows.filter(serial=mapping.meter)
+        rows = rows.filter(serial__in=mapping.meters)
     tenant = Tenant.objects.get(pk=current_tenant_id())
     newest = Installation.objects.filter(meter=OuterRef("pk")).order_by("-starts_at")
     zone = Subquery(newest.values("metering_point__site__time_zone")[:1])

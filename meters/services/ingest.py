@@ -23,7 +23,7 @@ from django.utils.translation import gettext_noop as _
 
 from meters.errors import BadReadings, StorageUnavailable, Unprocessable
 from meters.events import readings_stored
-from meters.models.quantities import QUANTITIES
+from meters.models.quantities import INSTANTS
 from meters.services.bodies import Said
 from meters.services.copying import (
     Encoded,
@@ -48,13 +48,37 @@ INSERT_TOUCHED: Final = (
     "SELECT tenant_id, meter_id, '2000-01-01 00:00+00'::timestamptz + quarter * interval '15 min' "
     "FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS t (tenant_id, meter_id, quarter)"
 )
-_INSTANT_NAMES: Final = frozenset(q.name for q in QUANTITIES if q.kind == "instant")
 _UNSET_US: Final = (CLOCKS_BEGIN - EPOCH) // MICROSECOND
+
+
+# Why a reading waits, and what to do; said to whoever sent it.
+WAITS: Final = {
+    "clock_unset": _(
+        "Item %(item)s waits in quarantine: the device's clock was never set. Set it, for example "
+        "by /api/v1/time, and give the reading its right time in the quarantine."
+    ),
+    "too_old": _(
+        "Item %(item)s waits in quarantine: it is more than five years old. Check the device's "
+        "clock; if the time is right, release the reading there."
+    ),
+    "in_future": _(
+        "Item %(item)s waits in quarantine: its time is more than an hour ahead of ours. Check the "
+        "device's clock and time zone, and give the reading its right time in the quarantine."
+    ),
+    "ambiguous_time": _(
+        "Item %(item)s waits in quarantine: this local time happened twice. Send times with their "
+        "offset, and say in the quarantine which was meant."
+    ),
+    "no_such_time": _(
+        "Item %(item)s waits in quarantine: this local time never happened. Send times with their "
+        "offset, and give the reading its right time in the quarantine."
+    ),
+}
 
 
 class ItemOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """What became of an item that was not simply accepted. A `rejected` one that could be read is
-    in quarantine; one that could not be has the `field` and a sentence in `detail`."""
+    in quarantine; one that could not be has a `field`. `detail` is a sentence about either."""
 
     item: int
     outcome: str
@@ -209,7 +233,10 @@ def answer(
     """Count the outcomes of a submission; None says that every row was new. `write` gives a
     fault's sentence in the sender's language."""
     said = submission
-    listed = [ItemOutcome(item, "rejected", reason) for item, reason in said.refused.items()]
+    listed = [
+        ItemOutcome(item, "rejected", reason, detail=write(_waiting(item, reason)))
+        for item, reason in said.refused.items()
+    ]
     listed += [
         ItemOutcome(
             item,
@@ -240,6 +267,10 @@ def answer(
     )
 
 
+def _waiting(item: int, reason: str) -> BadReadings:
+    return Unprocessable(WAITS[reason], code=reason, item=item)
+
+
 def touched_columns(encoded: Encoded) -> tuple[list[int], list[int], list[int]]:
     """Parameters of INSERT_TOUCHED."""
     rows = sorted(encoded.touched)
@@ -251,7 +282,7 @@ def as_rows(tenant_id: int, meter_ids: Sequence[int], samples: Samples) -> list[
     columns: dict[str, Sequence[Any]] = {}
     for place, name in enumerate(samples.spoken):
         column = samples.column(place)
-        columns[name] = _as_real(column) if name in _INSTANT_NAMES else column
+        columns[name] = _as_real(column) if name in INSTANTS else column
     rows = zip(*columns.values(), strict=True)
     return [
         {"tenant_id": tenant_id, "meter_id": meter_id, "measured_at": from_us(at)}

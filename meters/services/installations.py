@@ -10,9 +10,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from clients.kernel import when
 from clients.kernel.tenancy import current_tenant_id
-from meters.errors import MeteringPointInUse, MeterInUse
+from meters.errors import MeteringPointInUse, MeterInUse, NotServingYet
 from meters.models import EventKind, Installation, Meter, MeteringPoint
+from meters.services.intervals import restate_days
 from meters.services.register_events import note_event
 from meters.services.touching import A_MOMENT, touch, touch_known
 
@@ -44,6 +46,9 @@ def install_meter(
                 multiplier=multiplier,
             )
             _compute_again(installation)
+            if _is_in_another_zone(installation):
+                restate_days(meter.pk)
+                touch_known(meter.pk, LONG_AGO, None)  # gaps are filled like days of the zone
             return installation
     except IntegrityError as error:
         if "one_meter_at_a_time" in str(error):
@@ -58,10 +63,16 @@ def install_meter(
 def remove_meter(
     installation: Installation, *, at: datetime, end_register: int | None = None
 ) -> None:
-    """End the installation. Readings from `at` on no longer count for the point.
+    """End the installation. Readings from `at` on no longer count for the point. Raises
+    NotServingYet.
 
     `end_register` counts as a reading: what was used since the last one is not lost.
     """
+    if at <= installation.starts_at:
+        raise NotServingYet(
+            _("The meter serves this place since %(since)s; choose a later time.")
+            % {"since": when.moment(installation.starts_at)}
+        )
     installation.ends_at = at
     installation.end_register = end_register
     installation.full_clean(validate_unique=False, validate_constraints=True)
@@ -152,16 +163,28 @@ def _serving(metering_point: MeteringPoint, at: datetime) -> Installation | None
 
 
 def _compute_again(installation: Installation) -> None:
-    """Both ends; and all that was measured in between when a unit stands for something else."""
+    """Both ends; and all that was measured since when a unit stands, or stood, for another."""
     meter_id, ends_at = installation.meter_id, installation.ends_at
     edges = [edge for edge in (installation.starts_at, ends_at) if edge is not None]
     touch((meter_id, edge, edge + A_MOMENT) for edge in edges)
     if installation.multiplier != 1:
-        touch_known(meter_id, installation.starts_at, ends_at)
+        touch_known(meter_id, installation.starts_at, None)
 
 
-# What a register's readings are judged by: another value may explain them differently.
-JUDGED_BY = frozenset({"kind", "digits", "register_step", "max_power_w", "max_flow_l_per_h"})
+def _is_in_another_zone(installation: Installation) -> bool:
+    """Whether days of the meter begin at other hours now: those of the place it served last."""
+    zones = set(
+        Installation.objects.filter(meter=installation.meter_id)
+        .order_by()
+        .values_list("metering_point__site__time_zone", flat=True)
+    )
+    return zones != {installation.tenant.time_zone}
+
+
+# What readings are judged by: another value may explain them differently.
+JUDGED_BY = frozenset(
+    {"kind", "digits", "register_step", "max_power_w", "max_flow_l_per_h", "sample_seconds"}
+)
 
 
 def keep_meter(meter: Meter, changed: Collection[str]) -> Meter:

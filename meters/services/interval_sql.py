@@ -24,7 +24,9 @@ LOCK_METERS: Final = """
     WHERE pg_try_advisory_xact_lock(7205759403792793600 + meter_id)
 """
 TOUCHED_METERS: Final = """
-    SELECT meter_id, count(DISTINCT quarter_at) FROM meters_touched WHERE tenant_id = %s
+    SELECT meter_id, count(DISTINCT quarter_at) FROM meters_touched t WHERE tenant_id = %s
+        AND NOT EXISTS (SELECT FROM meters_stuck s WHERE s.tenant_id = t.tenant_id
+            AND s.meter_id = t.meter_id AND s.retry_at > now())
     GROUP BY meter_id ORDER BY min(id) LIMIT %s
 """
 # `= ANY (ARRAY (…))` looks the rows up one by one: the table is empty most of the time, and a plan
@@ -58,17 +60,19 @@ METERS: Final = f"""
     )
     SELECT m.id, m.kind, m.sample_seconds, m.registers_seen,
            array_remove(ARRAY[{", ".join(f"CASE WHEN said.{n} > 0 THEN '{n}' END" for n in REGISTERS)}], NULL),
-           coalesce(place.time_zone, t.time_zone), m.digits, m.register_step, m.max_power_w,
+           t.time_zone, place.since, place.zones, m.digits, m.register_step, m.max_power_w,
            m.max_flow_l_per_h
     FROM meters_meter m
     JOIN clients_tenant t ON t.id = m.tenant_id
     LEFT JOIN said ON said.meter_id = m.id
-    LEFT JOIN LATERAL (
-        SELECT s.time_zone FROM meters_installation i
+    CROSS JOIN LATERAL (
+        SELECT coalesce(array_agg(i.starts_at ORDER BY i.starts_at), '{{}}') AS since,
+            coalesce(array_agg(coalesce(s.time_zone, t.time_zone) ORDER BY i.starts_at), '{{}}') AS zones
+        FROM meters_installation i
         JOIN meters_meteringpoint p ON p.id = i.metering_point_id
         JOIN meters_site s ON s.id = p.site_id
-        WHERE i.meter_id = m.id ORDER BY i.starts_at DESC LIMIT 1
-    ) place ON true
+        WHERE i.meter_id = m.id
+    ) place
     WHERE m.tenant_id = %(tenant)s AND m.id IN (SELECT meter_id FROM run)
 """
 
@@ -131,7 +135,8 @@ HELD_POINT_BEFORE: Final = f"""
     WHERE {_COUNTS} AND r.measured_at <= %(at)s::timestamptz
       AND NOT EXISTS (
           SELECT FROM meters_registerevent e WHERE e.tenant_id = %(tenant)s
-          AND e.meter_id = r.meter_id AND e.register = %(register)s AND e.kind IN ('dip', 'spike')
+          AND e.meter_id = r.meter_id AND e.register = %(register)s
+          AND (e.kind IN ('dip', 'spike') OR e.state <> 'detected')
           AND e.starts_at < r.measured_at AND e.ends_at > r.measured_at)
     ORDER BY r.measured_at DESC LIMIT 1
 """
@@ -151,12 +156,17 @@ KNOWN_EVENTS: Final = """
 
 
 # Local days of which every quarter-hour was measured, the latest first, with their values in order.
+# What a person typed is looked up, not taken from the intervals: they may not have it yet.
 MEASURED_DAYS: Final = """
     SELECT day, array_agg(value ORDER BY starts_at) FROM (
         SELECT (starts_at AT TIME ZONE %(zone)s)::date AS day, starts_at, {column} AS value
         FROM meters_interval
         WHERE tenant_id = %(tenant)s AND meter_id = %(meter)s AND starts_at >= %(first)s
           AND starts_at < %(last)s AND quality = 'measured' AND {column} IS NOT NULL
+          AND NOT EXISTS (
+              SELECT FROM meters_edit e WHERE e.tenant_id = %(tenant)s AND e.meter_id = %(meter)s
+              AND e.undone_at IS NULL AND e.kind = 'edit'
+              AND e.starts_at <= meters_interval.starts_at AND e.ends_at > meters_interval.starts_at)
     ) quarter
     GROUP BY day HAVING count(*) = %(quarters)s ORDER BY day DESC
 """
@@ -461,16 +471,12 @@ _DAY_CURRENT: Final = ", ".join(f"d.{name.strip()}" for name in _DAY.split(","))
 
 DAYS: Final = f"""
     WITH day AS MATERIALIZED (
-        SELECT meter_id, day, (day::timestamp AT TIME ZONE zone) AS starts_at,
-            ((day + 1)::timestamp AT TIME ZONE zone) AS ends_at
-        FROM (
-            SELECT DISTINCT meter_id, zone, generate_series(
-                (starts_at AT TIME ZONE zone)::date,
-                ((ends_at - interval '1 microsecond') AT TIME ZONE zone)::date,
-                interval '1 day')::date AS day
-            FROM unnest(%(meters)s::bigint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[],
-                        %(zones)s::text[]) AS t (meter_id, starts_at, ends_at, zone)
-        ) local
+        SELECT DISTINCT meter_id, day::date AS day,
+            day::timestamp AT TIME ZONE CASE WHEN day = first THEN opens ELSE zone END AS starts_at,
+            (day + interval '1 day')::timestamp AT TIME ZONE zone AS ends_at
+        FROM unnest(%(meters)s::bigint[], %(first)s::date[], %(last)s::date[], %(zones)s::text[],
+                    %(opens)s::text[]) AS t (meter_id, first, last, zone, opens),
+            generate_series(first::timestamp, last::timestamp, interval '1 day') AS day
     ), computed AS MATERIALIZED (
         SELECT day.meter_id, day.day, sum(i.energy_import_ws)::bigint AS energy_import_ws,
             sum(i.energy_export_ws)::bigint AS energy_export_ws, sum(i.volume_ml)::bigint AS volume_ml,

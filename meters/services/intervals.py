@@ -4,44 +4,51 @@ The rules, in the order in which they apply to each quarter-hour and quantity:
 
 1. *Register.* Between two readings of a register its value lies on a straight line; the quarter's
    share is the difference of that line at its two ends, each rounded to a watt-second (millilitre).
-   Neighbours up to 30 minutes apart make a `measured` interval, up to 40 days an `estimated` one.
-   A register that fell says nothing about what was used in between.
+   Neighbours up to 30 minutes apart make a `measured` interval, up to 2 hours an `estimated` one;
+   up to 40 days the difference is shared out like similar days (`estimation`). A register that fell
+   or leapt is explained first (`corrected`).
 2. *Power or flow*, where no register covers any of the quarter: a sample holds from its instant
    (included) to the next one (excluded), and at most the meter's `sample_seconds`. `derived`.
 3. Nothing: no row. A gap is never zero.
 
-The result depends on the stored readings alone: any order, split or repetition of the same
-readings gives the same rows. Rows edited by a person are left as they are.
+The result depends on what is stored alone: any order, split or repetition of the same readings
+gives the same rows. What a person typed or decided stands.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from django.db import connection
+from django.db.models import Max, Min
 
 from clients.kernel.tenancy import acting_for, current_tenant_id
 from meters.events import intervals_changed
-from meters.models import Meter
+from meters.models import Interval, Meter
 from meters.services import interval_sql as sql
 from meters.services.corrected import Corrected, correct, interval_rows
 from meters.services.editing import apply_edits
 from meters.services.estimation import fill_gaps, gaps_resting_on, keep_estimates
 from meters.services.followers import Stretch, tell_followers
+from meters.services.local_days import local_days, stays
 from meters.services.meter_facts import Facts, instant
 from meters.services.register_events import keep_events
 from meters.services.settled import open_part, set_apart, settled_before
+from meters.services.stuck import alone_if_needed
 from meters.services.touching import touch, touch_from
 
 METERS_AT_ONCE: Final = 500
 QUARTERS_AT_ONCE: Final = 6_000
 SEGMENTS_AT_ONCE: Final = 20_000
 SAME_STRETCH: Final = timedelta(days=4)
+A_DAY: Final = timedelta(days=1)
 SLOW_S: Final = 1.0  # of one transaction for registers that must be explained; the rest comes next
 QUARTERS_OF_A_METER: Final = 672  # a week: one meter's long past must not keep others waiting
 
@@ -68,7 +75,8 @@ def recompute_touched(tenant_id: int) -> int:
         floor = settled_before()
         set_apart(taken, floor)
         if runs := open_part(taken, floor):
-            tell_followers(_compute(runs, floor))
+            changed = alone_if_needed(runs, partial(_compute, floor=floor))
+            tell_followers(changed)
             intervals_changed.announce(tenant_id=tenant_id)
         return len(taken)
 
@@ -79,6 +87,20 @@ def recompute_all_touched(tenant_id: int) -> int:
     while taken := recompute_touched(tenant_id):
         total += taken
     return total
+
+
+def restate_days(meter_id: int) -> None:
+    """Sum the meter's days anew in the zones of its places, in the caller's transaction.
+    Intervals stay as they are."""
+    known = Interval.objects.filter(meter_id=meter_id).aggregate(
+        first=Min("starts_at"), last=Max("starts_at")
+    )
+    if known["first"] is None:
+        return
+    run = Run(meter_id, known["first"] - A_DAY, known["last"] + A_DAY)  # days of another zone too
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(7205759403792793600 + %s)", [meter_id])
+        cursor.execute(sql.DAYS, _days(_facts(cursor, [run]), [run]))
 
 
 def _take(tenant_id: int) -> list[Run]:
@@ -103,7 +125,7 @@ def _a_slice(touched: Sequence[tuple[int, int]]) -> list[int]:
     return sorted(meters)
 
 
-def _compute(runs: Sequence[Run], floor: datetime | None) -> list[Run]:
+def _compute(runs: Sequence[Run], *, floor: datetime | None) -> list[Run]:
     """Intervals and days of everything that the runs touch; answers what is new or counts anew."""
     with connection.cursor() as cursor:
         facts = _facts(cursor, runs)
@@ -125,14 +147,23 @@ def _compute(runs: Sequence[Run], floor: datetime | None) -> list[Run]:
         told = [*runs, *filled, *(_run(m) for m in corrected if m.facts.meter_id in changed)]
         done += filled
         apply_edits(*_columns(done).values())
-        zones = [facts[run.meter_id].zone for run in done]
-        parameters: dict[str, Any] = {
-            **_columns(done),
-            "tenant": current_tenant_id(),
-            "zones": zones,
-        }
-        cursor.execute(sql.DAYS, parameters)
+        cursor.execute(sql.DAYS, _days(facts, done))
     return told
+
+
+def _days(facts: Mapping[int, Facts], done: Iterable[Run]) -> dict[str, Any]:
+    """The local days of the stretches, as the statement wants them."""
+    days = [
+        (run.meter_id, days)
+        for run in done
+        for days in local_days(facts[run.meter_id].zones, run.starts_at, run.ends_at)
+    ]
+    return {
+        "tenant": current_tenant_id(),
+        "meters": [meter_id for meter_id, _ in days],
+        **{name: [getattr(of, name) for _, of in days] for name in ("first", "last", "opens")},
+        "zones": [of.zone for _, of in days],
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,10 +267,12 @@ def _put_back(runs: Sequence[Run], later: Sequence[Run]) -> list[Run]:
 
 def _corrected(facts: Mapping[int, Facts], run: Run, floor: datetime | None) -> Corrected:
     """The run computed from corrected registers, without what is settled for good."""
-    stretch = correct(facts[run.meter_id], run.starts_at.timestamp(), run.ends_at.timestamp())
-    if floor is None or stretch.starts >= floor.timestamp():
-        return stretch
-    return replace(stretch, starts=floor.timestamp())
+    return correct(
+        facts[run.meter_id],
+        run.starts_at.timestamp(),
+        run.ends_at.timestamp(),
+        settled_before=-math.inf if floor is None else floor.timestamp(),
+    )
 
 
 def _write(cursor: Any, made: Sequence[Corrected]) -> None:
@@ -348,11 +381,12 @@ def _facts(cursor: Any, runs: Sequence[Run]) -> dict[int, Facts]:
         },
     )
     facts, newly_seen = {}, defaultdict(list)
-    for meter_id, kind, seconds, seen, said, *rest in cursor.fetchall():
+    for meter_id, kind, seconds, seen, said, zone, since, names, *rest in cursor.fetchall():
         registers = tuple(sorted({*seen, *said}))
         if len(registers) > len(seen):
             newly_seen[registers].append(meter_id)
-        facts[meter_id] = Facts(meter_id, kind, seconds, registers, *rest)
+        zones = stays(zone, zip(since, names, strict=True))
+        facts[meter_id] = Facts(meter_id, kind, seconds, registers, zones, *rest)
     for registers, meter_ids in newly_seen.items():
         Meter.objects.filter(pk__in=meter_ids).update(registers_seen=list(registers))
     return facts

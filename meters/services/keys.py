@@ -68,11 +68,17 @@ def set_meters(key: DeviceKey, meters: Sequence[Meter]) -> None:
     )
 
 
+def overlap_end(key: DeviceKey, now: datetime, overlap: timedelta = OVERLAP) -> datetime:
+    """Until when a key works that is replaced now."""
+    ends = now + overlap
+    return min(key.expires_at, ends) if key.expires_at else ends
+
+
 def rotate_key(key: DeviceKey, *, now: datetime, overlap: timedelta = OVERLAP) -> NewKey:
     """A new key for the same meters. The old one goes on working for `overlap`, to be replaced."""
     _refuse_revoked(key)
-    ends = now + overlap
-    if key.expires_at is None or key.expires_at > ends:
+    ends = overlap_end(key, now, overlap)
+    if key.expires_at != ends:
         key.expires_at = ends
         key.save(update_fields=["expires_at"])
     links = DeviceKeyMeter.objects.filter(device_key=key).select_related("meter")

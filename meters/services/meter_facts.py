@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
 from meters.models import MeterKind
 from meters.services.detection import Limits
+from meters.services.local_days import Stay, zone_at
 
 # More than any connection that we serve can carry, unless the meter says otherwise.
 MOST_W: Final = 10_000_000
@@ -55,11 +57,15 @@ class Facts:
     kind: str
     sample_seconds: int
     registers: tuple[str, ...]
-    zone: str
+    zones: tuple[Stay, ...]
     digits: int | None
     step: int
     max_power_w: int | None
     max_flow_l_per_h: int | None
+
+    def zone_at(self, seconds: float) -> ZoneInfo:
+        """The time zone of the days around that instant."""
+        return ZoneInfo(zone_at(self.zones, instant(seconds)))
 
     @property
     def sign(self) -> int:

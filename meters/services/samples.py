@@ -316,20 +316,32 @@ def explained(message: str) -> BadReadings:
             item=item,
         )
     if kind := _TYPE.match(reason):
-        return Unprocessable(
-            _("Item %(item)s: “%(field)s” must be %(wanted)s, not %(given)s."),
-            code="invalid_type",
-            item=item,
-            field=field or "readings",
-            wanted=kind[1],
-            given=kind[2],
-        )
+        return wrong_type(item, field or "readings", kind[1])
     return Unprocessable(
         _("Item %(item)s: “%(field)s” is out of range."),
         code="out_of_range",
         item=item,
         field=field,
     )
+
+
+_WANTED: Final = {  # the schema's word → ours
+    "float": _("Item %(item)s: “%(field)s” must be a number with a point and no quotes: 1234.5."),
+    "int": _("Item %(item)s: “%(field)s” must be a whole number without quotes: 151600."),
+    "str": _("Item %(item)s: “%(field)s” must be a text in quotes."),
+    "array": _("Item %(item)s: “%(field)s” must be a list."),
+    "object": _("Item %(item)s: “%(field)s” must be an object: names with their values."),
+}
+A_NUMBER: Final = _WANTED["float"]
+
+
+def wrong_type(item: int, field: str, wanted: str) -> BadReadings:
+    """What should have been sent, in the words of JSON. `extra` may hold anything flat."""
+    found = wanted.partition(" |")[0]
+    sentence = _WANTED.get(found)
+    if sentence is None or (field == "extra" and found != "object"):
+        sentence = _("Item %(item)s: “%(field)s” may hold text, numbers, true and false alone.")
+    return Unprocessable(sentence, code="invalid_type", item=item, field=field)
 
 
 def _unknown_field(item: int, name: str) -> BadReadings:
@@ -351,12 +363,24 @@ def _unknown_field(item: int, name: str) -> BadReadings:
     )
 
 
+PHASES: Final = {"a": "l1", "b": "l2", "c": "l3", "r": "l1", "s": "l2", "t": "l3", "n": "n"} | {
+    name: f"l{name[-1]}" for phase in "123" for name in (phase, f"l{phase}", f"p{phase}")
+}
+
+
 def _meant(name: str) -> Quantity | None:
-    """The quantity that was probably meant: same stem in another unit, else a similar name."""
-    by_name = {quantity.name: quantity for quantity in QUANTITIES}
-    stem = name.lower().rpartition("_")[0] or name.lower()
+    """The quantity that was probably meant: same stem in another unit, else a similar name.
+    One of another phase than the name's is never meant."""
+    kind, *rest = name.lower().split("_")
+    phase = PHASES.get(rest[0]) if rest else None
+    if phase and kind == "power" and rest[0] == "t":
+        return None  # T may as well be the total
+    said = "_".join([kind, phase or rest[0], *rest[1:]] if rest else [kind])
+    stem = said.rpartition("_")[0] or said
     for quantity in QUANTITIES:
-        if quantity.name.rpartition("_")[0] == stem:
+        if quantity.name.rpartition("_")[0] in (said, stem):
             return quantity
-    close = difflib.get_close_matches(name.lower(), NAMES, n=1, cutoff=0.6)
+    near = [each.name for each in QUANTITIES if not phase or f"_{phase}_" in each.name]
+    close = difflib.get_close_matches(said, near, n=1, cutoff=0.6)
+    by_name = {quantity.name: quantity for quantity in QUANTITIES}
     return by_name[close[0]] if close else None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from celery import shared_task
 from django.utils import timezone
 
 from clients.kernel.jobs import once_per_slot, periodic
+from clients.kernel.sweeps import each
 from clients.kernel.turns import in_turns, rung_once
 from meters.events import intervals_changed
 from meters.services.alarms import FOLLOWER, follow
@@ -30,8 +32,7 @@ def judge(tenant_id: int) -> None:
 @shared_task
 def sweep_alarms() -> None:
     """The same for every tenant, in case a nudge was lost."""
-    for tenant_id in tenants_waiting(FOLLOWER):
-        judge(tenant_id)
+    each(tenants_waiting(FOLLOWER), judge)
 
 
 @periodic(every=SILENCE)
@@ -39,5 +40,4 @@ def sweep_alarms() -> None:
 @once_per_slot(SILENCE)
 def look_for_silence() -> None:
     """Silence rings no bell, so somebody must look."""
-    for tenant_id in tenants_to_watch():
-        watch_silence(tenant_id, now=timezone.now())
+    each(tenants_to_watch(), partial(watch_silence, now=timezone.now()))

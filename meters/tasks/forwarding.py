@@ -9,6 +9,7 @@ from typing import Final
 from celery import shared_task
 
 from clients.kernel.jobs import periodic
+from clients.kernel.sweeps import each
 from clients.kernel.tenancy import acting_for
 from clients.kernel.turns import in_turns, rung_once
 from meters.events import intervals_changed
@@ -35,8 +36,7 @@ def gather_forwarding(tenant_id: int) -> None:
 @shared_task
 def sweep_forwarding() -> None:
     """The same for every tenant, in case a nudge was lost."""
-    for tenant_id in tenants_waiting(forwarding.FOLLOWER):
-        gather_forwarding(tenant_id)
+    each(tenants_waiting(forwarding.FOLLOWER), gather_forwarding)
 
 
 @periodic(every=timedelta(seconds=10))

@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from clients.kernel.jobs import periodic
+from clients.kernel.sweeps import each
 from clients.kernel.turns import in_turns, rung_once
 from meters.events import readings_stored
 from meters.services.intervals import recompute_touched
@@ -33,8 +34,7 @@ def sweep_touched() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT meters_touched_tenants(%s)", [TENANTS_AT_ONCE])
         tenants = [row[0] for row in cursor.fetchall()]
-    for tenant_id in tenants:
-        recompute(tenant_id)
+    each(tenants, recompute)
 
 
 @periodic(every=timedelta(hours=6))

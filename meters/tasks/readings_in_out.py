@@ -8,6 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from clients.kernel.jobs import once_per_slot, periodic
+from clients.kernel.sweeps import each
 from meters.events import export_wanted, import_wanted
 from meters.services.exports import open_exports, work_on_export
 from meters.services.imports import open_imports, work_on_import
@@ -24,8 +25,7 @@ def import_file(tenant_id: int, import_id: int) -> None:
 @shared_task(queue="bulk")
 @once_per_slot(timedelta(minutes=1))
 def sweep_imports() -> None:
-    for tenant_id, import_id in open_imports():
-        import_file(tenant_id, import_id)
+    each(open_imports(), import_file)
 
 
 @export_wanted.subscribe
@@ -38,8 +38,7 @@ def export_files(tenant_id: int, export_id: int) -> None:
 @shared_task(queue="bulk")
 @once_per_slot(timedelta(minutes=1))
 def sweep_exports() -> None:
-    for tenant_id, export_id in open_exports():
-        export_files(tenant_id, export_id)
+    each(open_exports(), export_files)
 
 
 @periodic(every=timedelta(days=1))

@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from clients.kernel.jobs import periodic
+from clients.kernel.sweeps import each
 from clients.kernel.tenancy import acting_for
 from clients.kernel.turns import in_turns, rung_once
 from meters.services.followers import tenants_waiting
@@ -31,8 +32,7 @@ def validate(tenant_id: int) -> None:
 @shared_task
 def sweep_validation() -> None:
     """The same for every tenant with changes. Two minutes of readings are judged in one go."""
-    for tenant_id in tenants_waiting(FOLLOWER):
-        validate(tenant_id)
+    each(tenants_waiting(FOLLOWER), validate)
 
 
 @periodic(every=timedelta(hours=1))
@@ -42,7 +42,10 @@ def look_for_silence() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT meters_tenants_with_meters()")
         tenants = [row[0] for row in cursor.fetchall()]
-    for tenant_id in tenants:
-        with acting_for(tenant_id):
-            for meter in silent_meters(timezone.now()):
-                validate_silence(meter, now=timezone.now())
+    each(tenants, _validate_silent)
+
+
+def _validate_silent(tenant_id: int) -> None:
+    with acting_for(tenant_id):
+        for meter in silent_meters(timezone.now()):
+            validate_silence(meter, now=timezone.now())

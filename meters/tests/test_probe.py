@@ -4,7 +4,8 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.utils import translation
 
 from meters.simulators.modbus import SimulatedMeter
 from meters.tests.gateway import gateway
@@ -40,3 +41,16 @@ def test_a_device_tells_its_values_through_a_profile() -> None:
 
     assert "Eastron SDM630-Modbus" in said
     assert "energy_import_wh = 2e+06" in said
+
+
+@pytest.mark.parametrize("unit", ["x", "3-1", "1-999", "-1"])
+def test_a_unit_that_is_none_is_refused_with_a_sentence(unit: str) -> None:
+    with pytest.raises(CommandError, match="--unit is a number"):
+        call_command("probe", "127.0.0.1:1", f"--unit={unit}")
+
+
+def test_it_speaks_english_whatever_the_installation_speaks() -> None:
+    with translation.override("pt-br"):
+        said = "\n".join(probed(1, "--unit=1"))
+
+    assert "No answer: check address" in said

@@ -11,6 +11,7 @@ from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from meters.models import Meter, MeteringPoint
 from meters.selectors.energy import MeteredEnergy, metered_energy
+from meters.services.disregarding import disregard_readings
 from meters.services.installations import exchange_meter, install_meter
 from meters.services.intervals import recompute_all_touched
 from meters.testing import keep_readings, make_meter, make_metering_point, register_rows
@@ -115,3 +116,33 @@ def test_other_tenants_points_are_empty(acacia: Tenant, baobab: Tenant) -> None:
 
     with acting_for(baobab.pk):
         assert metered_energy([point.pk], DAY)[point.pk].energy_wh == 0
+
+
+def test_evidence_names_the_first_and_last_reading_that_counted(acacia: Tenant) -> None:
+    point, meter = point_with_meter(acacia, digits=6, max_power_w=10_000)
+    registers = [7, 1_000, 1_010, 0, 1_030, 1_040, 900_000]
+    keep_readings(meter, register_rows(DAY.start, registers), now=NOW)
+    keep_readings(meter, [{"measured_at": DAY.start + QUARTER * 8, "power_w": 5.0}], now=NOW)
+    with acting_for(acacia.pk):
+        wrong = [DAY.start, DAY.start + QUARTER * 6]
+        disregard_readings(meter, wrong, reason="Typed wrong", author="Ana")
+
+    found = used(acacia, point, DAY)
+
+    assert found.energy_wh == 40 + 1
+    [part] = found.evidence["meters"]
+    assert (part["first_at"], part["first_wh"]) == ((DAY.start + QUARTER).isoformat(), 1_000)
+    assert (part["last_at"], part["last_wh"]) == ((DAY.start + QUARTER * 5).isoformat(), 1_040)
+
+
+def test_evidence_of_a_solar_meter_is_what_it_delivered(acacia: Tenant) -> None:
+    point, meter = point_with_meter(acacia, kind="solar")
+    rows = [
+        {"measured_at": DAY.start + QUARTER * n, "energy_import_wh": 5, "energy_export_wh": 100 * n}
+        for n in range(3)
+    ]
+    keep_readings(meter, rows, now=NOW)
+
+    [part] = used(acacia, point, DAY).evidence["meters"]
+
+    assert (part["first_wh"], part["last_wh"]) == (0, 200)

@@ -19,6 +19,7 @@ from clients.kernel.chips import look
 from clients.kernel.sites import tenant_site
 from clients.kernel.work import Notice, Verb, WorkItem, notices, work
 from monitoring.selectors.health import Check, checks, due_ages, job_ages, status_of
+from monitoring.selectors.health_words import job_in_words, table_in_words
 
 PERMISSION: Final = "clients.change_client"
 FRESH_S: Final = 15.0
@@ -46,8 +47,10 @@ def health_page(request: HttpRequest) -> HttpResponse:
         "status": status_of(found),
         "status_name": STATUS[status_of(found)],
         "checks": [(NAMES[check.name], check) for check in found],
-        "jobs": [(name.split(".")[0], name.split(".")[-1], span(age)) for name, age in ages()],
-        "due": [(table, span(age) if age else "") for table, age in sorted(due_ages().items())],
+        "jobs": sorted((job_in_words(name), span(age)) for name, age in ages()),
+        "due": sorted(
+            (table_in_words(table), span(age) if age else "") for table, age in due_ages().items()
+        ),
     }
     request.current_app = tenant_site.name  # type: ignore[attr-defined] # Django's admin reads it
     return TemplateResponse(request, "monitoring/health.html", context)

@@ -13,6 +13,8 @@ from django.db import DatabaseError, connection, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.utils.translation import gettext as _
 
+from monitoring.selectors.health_words import table_in_words
+
 HEARTBEAT: Final = "monitoring.tasks.heartbeat"
 LATE_SCHEDULER_S: Final = 60
 LATE_ROW_S: Final = 600
@@ -139,7 +141,7 @@ def _due_rows() -> tuple[bool, str]:
         return True, _("Nothing is waiting in %d tables of due work.") % len(ages)
     return ages[table] <= LATE_ROW_S, _("The oldest due row waits %(age)d s, in %(table)s.") % {
         "age": ages[table],
-        "table": table,
+        "table": table_in_words(table),
     }
 
 

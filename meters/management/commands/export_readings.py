@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 from django.utils import timezone
 
 from clients.kernel.errors import DomainError
@@ -32,6 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--gzip", action="store_true")
         parser.add_argument("--zone", default="", help="of the times; the company's when empty")
 
+    @no_translations
     def handle(self, *args: Any, folder: Path, **options: Any) -> None:
         start, end = instant(options["start"]), instant(options["end"])
         if start >= end:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -68,6 +68,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--undo", type=UUID, metavar="ID", help="take an import back")
 
+    @no_translations
     def handle(self, *args: Any, file: Path | None, **options: Any) -> None:
         try:
             if options["undo"]:

@@ -13,6 +13,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from meters.drivers import DRIVERS
+from meters.services.claims import seconds_to_next
 from meters.services.outcomes import Outcome, code_of
 from meters.services.polling import Poller, poll_due
 
@@ -31,7 +33,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["once"]:
             asked = poll_due(overdue=timedelta(0))
-            self.stdout.write(f"{asked} devices asked.")
+            self.stdout.write(f"{asked} devices asked.{'' if asked else why_none()}")
             return
         if not options["trace"]:
             asyncio.run(supervised())
@@ -42,6 +44,16 @@ class Command(BaseCommand):
                 file.write(line_of(outcome))
 
             asyncio.run(supervised(trace))
+
+
+def why_none() -> str:
+    """Why no device was asked, as a sentence to go on with."""
+    wait_s = seconds_to_next(list(DRIVERS))
+    if wait_s is None:
+        return " No connection is polled."
+    if wait_s > 0:
+        return f" The next one is due in {wait_s:.0f} s."
+    return " What is due is held by another poller, such as the one that `up` runs."
 
 
 def line_of(outcome: Outcome) -> str:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
 from clients.kernel.errors import Permanent, Retryable
 from meters.drivers.base import Target
@@ -14,6 +14,8 @@ from meters.drivers.diagnosis import diagnose, fitting
 from meters.drivers.modbus import Modbus
 from meters.services.connections import doubts_in_words, sentence_of
 from meters.services.outcomes import code_of
+
+LAST_UNIT = 255
 
 
 class Command(BaseCommand):
@@ -29,10 +31,11 @@ class Command(BaseCommand):
         parser.add_argument("--parity", choices=["N", "E", "O"], default="N")
         parser.add_argument("--timeout", type=float, default=1.0, help="seconds")
 
+    @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
-        first, _dash, last = options["unit"].partition("-")
-        for unit in range(int(first), int(last or first) + 1):
-            asyncio.run(self._ask(replace(target_of(options), unit_id=unit)))
+        units, target = units_of(options["unit"]), target_of(options)
+        for unit in units:
+            asyncio.run(self._ask(replace(target, unit_id=unit)))
 
     async def _ask(self, target: Target) -> None:
         line = Modbus()
@@ -45,10 +48,25 @@ class Command(BaseCommand):
         self.stdout.write(f"{target.unit_id:>3}  " + "\n     ".join(lines))
 
 
+def units_of(text: str) -> range:
+    """The units to ask. Raises CommandError."""
+    first, _dash, last = text.partition("-")
+    try:
+        found = range(int(first), int(last or first) + 1)
+    except ValueError:
+        found = range(0)
+    if not found or found[0] < 0 or found[-1] > LAST_UNIT:
+        sentence = f"--unit is a number from 0 to {LAST_UNIT}, or a range such as 1-10; not {text}"
+        raise CommandError(sentence, returncode=2)
+    return found
+
+
 def target_of(options: dict[str, Any]) -> Target:
     """The place in a driver's words."""
     is_serial = options["place"].startswith("/")
     host, _colon, port = options["place"].partition(":")
+    if not (is_serial or (host and (port.isdecimal() or not port))):
+        raise CommandError(f"{options['place']} is no host:port nor a serial port", returncode=2)
     return Target(
         profile=options["profile"],
         transport="serial" if is_serial else "rtu_over_tcp" if options["rtu"] else "tcp",

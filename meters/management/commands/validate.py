@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 from django.utils import timezone
 
 from clients.kernel.errors import DomainError
@@ -34,6 +34,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--dry-run", action="store_true", help="keep nothing")
 
+    @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
         if not 1 <= options["days"] <= MOST_DAYS:
             raise CommandError(f"--days is from 1 to {MOST_DAYS}")

@@ -43,7 +43,7 @@ class Entry:
     what: Words
     severity: Severity
     parameters: tuple[Parameter, ...]
-    source: str
+    source: Words
     reason: str = ""
     kinds: tuple[MeterKind, ...] = EVERY_KIND
     looks_at: Literal["readings", "intervals"] = "readings"
@@ -123,8 +123,8 @@ _ENTRIES: Final = (
         _("A whole day used far more or less than this meter's average daily use."),
         Severity.WARN,
         (
-            _one("high_times", _("More than, times the average"), 3, "×", 1.1, 100),
-            _one("low_percent", _("Less than, of the average"), 10, "%", 0, 90),
+            _one("high_times", _("More than so many times the average"), 3, "×", 1.1, 100),
+            _one("low_percent", _("Less than this share of the average"), 10, "%", 0, 90),
             _one("at_least_days", _("Complete days to compare with"), 7, "d", 3, 28),
         ),
         f"{ORACLE}: High/Low Check (ADU-normalised); {CALIFORNIA}: high/low usage",
@@ -150,10 +150,24 @@ _ENTRIES: Final = (
         _("One reading leaves both of its neighbours and comes back at once."),
         Severity.INFO,
         (
-            _one("percent_of_peak", _("Leaves by more than, of the usual peak"), 30, "%", 1, 1_000),
-            _one("times_step", _("And more than, times what is usual nearby"), 5, "×", 1, 1_000),
+            _one(
+                "percent_of_peak",
+                _("Leaves by more than this share of the usual peak"),
+                30,
+                "%",
+                1,
+                1_000,
+            ),
+            _one(
+                "times_step",
+                _("And by more than so many times what is usual nearby"),
+                5,
+                "×",
+                1,
+                1_000,
+            ),
         ),
-        "Hampel's identifier, on steps instead of levels",
+        _("Hampel's identifier, on steps instead of levels"),
         "30 % of the peak is beyond what a class 2 meter can err; five usual steps, and five times "
         "what nine in ten of the readings nearby leap, keep most kettles and clouds from being "
         "one. A notice only: a single reading changes no bill that rests on a register. Tried on "
@@ -167,9 +181,9 @@ _ENTRIES: Final = (
         Severity.FAIL,
         (
             _one("at_least_hours", _("Unmoved for at least"), 3, "h", 0.25, 744),
-            _one("at_least_readings", _("And in readings, at least"), 6, "1", 3, 100_000),
+            _one("at_least_readings", _("And in at least so many readings"), 6, "1", 3, 100_000),
         ),
-        "pvanalytics: stale values; MDM: static value check",
+        "pvanalytics: stale values; MDM: Static Value Check",
         "Zero is not stuck (nothing is used), and a meter of which any other value moves is "
         "alive. An inverter at its limit repeats itself for an hour or two, not for three.",
         can_leave_out=True,
@@ -180,7 +194,7 @@ _ENTRIES: Final = (
         Severity.WARN,
         (
             _one("at_least_hours", _("Nothing for at least"), 24, "h", 1, 744),
-            _one("used_days", _("Used on, of the seven days before"), 5, "d", 1, 7),
+            _one("used_days", _("Used on so many of the seven days before"), 5, "d", 1, 7),
         ),
         f"{ORACLE}: Zero Consumption Check (suppressed by an outage)",
         "A day and a night: a photovoltaic system makes nothing for as long as 15 hours.",
@@ -193,7 +207,14 @@ _ENTRIES: Final = (
         _("Power or flow is negative on a meter that counts one way only."),
         Severity.FAIL,
         (
-            _one("percent_of_peak", _("Below zero by more than, of the usual peak"), 5, "%", 0, 99),
+            _one(
+                "percent_of_peak",
+                _("Below zero by more than this share of the usual peak"),
+                5,
+                "%",
+                0,
+                99,
+            ),
             _one("at_least_minutes", _("For at least"), 5, "min", 0, 1_440),
         ),
         f"{ORACLE}: Negative Consumption Check",
@@ -217,7 +238,14 @@ _ENTRIES: Final = (
         Severity.FAIL,
         (
             _one("percent", _("Differ by more than"), 1, "%", 0.01, 100),
-            _one("at_least_steps", _("And more than, last digits of the register"), 2, "1", 1, 99),
+            _one(
+                "at_least_steps",
+                _("And by more than so many last digits of the register"),
+                2,
+                "1",
+                1,
+                99,
+            ),
         ),
         f"{ORACLE}: Sum Check; {CALIFORNIA}: sum check",
         "Suppressed where a register event explains the difference.",
@@ -229,7 +257,9 @@ _ENTRIES: Final = (
         Severity.FAIL,
         (
             _one("percent", _("Differ by more than"), 25, "%", 1, 1_000),
-            _one("at_least_steps", _("Register moved by, last digits"), 100, "1", 1, 1_000_000),
+            _one(
+                "at_least_steps", _("Register moved by so many last digits"), 100, "1", 1, 1_000_000
+            ),
         ),
         f"{ORACLE}: Multiplier Check",
         "A wrong transformer ratio or word order is off by far more than 25 %.",
@@ -243,7 +273,7 @@ _ENTRIES: Final = (
             _one("percent", _("Off the power of ten by less than"), 20, "%", 1, 60),
             _one("at_least_days", _("Steady days before"), 5, "d", 3, 28),
         ),
-        "Scale errors as in WienerNetze #339",
+        _("Scale errors, as in Wiener Netze"),
         looks_at="intervals",
         kinds=(ENERGY, WATER),
         reach_days=LONGEST_REACH_DAYS,
@@ -270,8 +300,17 @@ _ENTRIES: Final = (
         _("An hour is far from the same hour of similar days in the four weeks before."),
         Severity.WARN,
         (
-            _one("times", _("Off the median by more than, times the spread"), 6, "×", 2, 100),
-            _one("least_spread_percent", _("A spread of at least, of the median"), 1, "%", 0, 100),
+            _one(
+                "times", _("Off the median by more than so many times the spread"), 6, "×", 2, 100
+            ),
+            _one(
+                "least_spread_percent",
+                _("A spread of at least this share of the median"),
+                1,
+                "%",
+                0,
+                100,
+            ),
             _one("at_least_days", _("Similar days to compare with"), 3, "d", 3, 28),
         ),
         f"{ORACLE}: Dynamic Comparison Validation",
@@ -288,7 +327,7 @@ _ENTRIES: Final = (
         Severity.WARN,
         (
             _one("at_least_minutes", _("For at least"), 30, "min", 1, 1_440),
-            _one("dead_percent", _("Dead below, of the highest phase"), 20, "%", 0, 90),
+            _one("dead_percent", _("Dead below this share of the highest phase"), 20, "%", 0, 90),
         ),
         f"{ORACLE}: Ensure IMD Exists for Sibling MCs",
         kinds=(ENERGY, SOLAR),
@@ -299,7 +338,7 @@ _ENTRIES: Final = (
         RuleCode.DEMAND_LIMIT,
         _("A quarter-hour used more than the meter can deliver or let through."),
         Severity.FAIL,
-        (_one("percent", _("Of the meter's limit, more than"), 100, "%", 1, 1_000),),
+        (_one("percent", _("More than this share of the meter's limit"), 100, "%", 1, 1_000),),
         f"{ITRON}: Demand High Limit",
         looks_at="intervals",
         needs=_("meters with a limit"),
@@ -309,7 +348,16 @@ _ENTRIES: Final = (
         RuleCode.REGISTER_FALL,
         _("The register shows less than before, and nobody has said why."),
         Severity.FAIL,
-        (_one("at_least_steps", _("By at least, last digits of the register"), 1, "1", 1, 10**9),),
+        (
+            _one(
+                "at_least_steps",
+                _("By at least so many last digits of the register"),
+                1,
+                "1",
+                1,
+                10**9,
+            ),
+        ),
         f"{CALIFORNIA}: pulse overflow",
         "Suppressed where a register event explains it.",
         needs=_("meters with a register"),

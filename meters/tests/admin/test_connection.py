@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from clients.testing import sign_in
 from meters.admin.connection import unreached
-from meters.models import Connection, ConnectionState
+from meters.drivers.takes import TAKES
+from meters.models import Connection, ConnectionDriver, ConnectionState
 from meters.simulators.modbus import SimulatedMeter
 from meters.testing import make_connection, make_meter
 from meters.tests.gateway import gateway
@@ -41,15 +43,50 @@ def fields(meter_id: int, **changed: object) -> dict[str, object]:
 def test_a_connection_is_added_and_its_secrets_stay_when_left_empty(acacia: Tenant) -> None:
     browser, meter = sign_in(acacia), make_meter(tenant=acacia)
     add = reverse("admin:meters_connection_add")
+    tuya = {"driver": "tuya_cloud", "profile": "plug", "address": "bf1", "region": "eu"}
+    typed = {"client_id": "c-1", "secret": "s-1"}
 
-    browser.post(add, fields(meter.pk, secrets='{"key": "abc"}'))
+    browser.post(add, fields(meter.pk, **tuya, **typed))
     row = Connection.objects.get()
     change = reverse("admin:meters_connection_change", args=[row.public_id])
-    answer = browser.post(change, fields(meter.pk, unit_id=5))
+    page = browser.get(change).content.decode()
+    answer = browser.post(change, fields(meter.pk, **tuya, secret="s-2", poll_every_seconds=60))
 
     assert answer.status_code == 302
     row = Connection.objects.get()
-    assert (row.unit_id, row.secrets, row.bus) == (5, '{"key": "abc"}', "192.168.0.9:502")
+    assert json.loads(row.secrets) == {"client_id": "c-1", "secret": "s-2"}
+    assert (row.options, row.poll_every_seconds) == ({"region": "eu"}, 60)
+    assert "s-1" not in page
+    assert 'name="client_id"' in page
+
+
+def test_what_a_driver_misses_is_said_at_its_own_field(acacia: Tenant) -> None:
+    browser, meter = sign_in(acacia), make_meter(tenant=acacia)
+    tuya = {"driver": "tuya", "profile": "plug", "address": "bf1", "local_key": "short"}
+
+    page = browser.post(reverse("admin:meters_connection_add"), fields(meter.pk, **tuya))
+
+    assert set(page.context["adminform"].form.errors) == {"local_key"}
+    assert Connection.objects.count() == 0
+
+
+def test_the_order_of_words_is_an_option_with_a_field(acacia: Tenant) -> None:
+    browser, meter = sign_in(acacia), make_meter(tenant=acacia)
+
+    browser.post(
+        reverse("admin:meters_connection_add"),
+        fields(meter.pk, word_order="low_first", options='{"must": ["power_w"]}', version="3.4"),
+    )
+
+    row = Connection.objects.get()
+    assert row.options == {"word_order": "low_first", "must": ["power_w"]}
+
+
+def test_each_driver_says_what_it_takes() -> None:
+    assert set(TAKES) == set(ConnectionDriver.values)
+    known = {field.name for field in Connection._meta.get_fields()} | {"broker", "channel"}
+    for takes in TAKES.values():
+        assert set(takes.columns) <= known
 
 
 def test_the_form_says_what_is_missing(acacia: Tenant) -> None:
@@ -78,7 +115,7 @@ def test_the_list_says_why_a_device_does_not_answer(acacia: Tenant) -> None:
     )
 
     said = page.content.decode()
-    assert "voltage_l1_v = 1.5e+15: it lies outside what is possible." in said
+    assert "Voltage L1 = 1.5e+15: it lies outside what is possible." in said
     assert "Wrong profile" in said
     (item,) = unreached(timezone.now())
     assert item.severity == "warning"
@@ -131,3 +168,21 @@ def test_a_test_shows_what_would_fit_and_one_click_takes_it(acacia: Tenant, sett
     browser.post(adopt, SAID | {"profile": "peacefair-pzem-004t-v3"}, headers=HTMX)
     with acting_for(acacia.pk):
         assert Connection.objects.get().profile == "peacefair-pzem-004t-v3"
+
+
+@pytest.mark.commits
+def test_a_device_that_refuses_the_profiles_function_is_asked_by_the_others(
+    acacia: Tenant, settings: Any
+) -> None:
+    settings.POLL_NETWORKS = ["127.0.0.0/8"]
+    with gateway(SimulatedMeter(unit=1, model="eastron-sdm630")) as bus:
+        with acting_for(acacia.pk):
+            browser = sign_in(acacia)
+            row = make_connection(tenant=acacia, port=bus.port, unit_id=1, profile="chint-dtsu666")
+        link = reverse("admin:meters_connection_test", args=[row.public_id])
+        window = browser.post(link, SAID, headers=HTMX).content.decode()
+
+    assert "the device refuses the way in which this profile asks" in window
+    assert "This would fit" in window
+    adopt = reverse("admin:meters_connection_adopt", args=[row.public_id])
+    assert f"{adopt}?profile=eastron-sdm630" in window

@@ -6,10 +6,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.urls import reverse
+from django.utils.translation import override
 
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from clients.testing import sign_in
+from meters.admin.register_field import parse_register
 from meters.models import Edit, Installation, Interval, Meter, Quality
 from meters.services.intervals import recompute_all_touched
 from meters.testing import keep_readings, make_meter, make_metering_point, register_rows
@@ -93,7 +95,7 @@ def test_other_transformers_count_from_their_day_on(acacia: Tenant) -> None:
         "change_multiplier",
         since="2026-03-10T09:30",
         multiplier="40",
-        register="200",
+        register="0.2",
     )
 
     assert [wh for wh, _quality in used(meter)] == [100, 100, 4_000, 4_000]
@@ -102,7 +104,7 @@ def test_other_transformers_count_from_their_day_on(acacia: Tenant) -> None:
 def test_a_meter_taken_down_serves_no_place_any_more(acacia: Tenant) -> None:
     meter = metered(acacia)
 
-    do(acacia, meter, "take_down", since="2026-03-10T10:00", end_register="400")
+    do(acacia, meter, "take_down", since="2026-03-10T10:00", end_register="0.4")
 
     with acting_for(acacia.pk):
         installation = Installation.objects.get(meter=meter)
@@ -110,3 +112,43 @@ def test_a_meter_taken_down_serves_no_place_any_more(acacia: Tenant) -> None:
     assert installation.ends_at == datetime(2026, 3, 10, 10, tzinfo=zone)
     assert installation.end_register == 400
     assert DAY + timedelta(hours=1) == installation.ends_at
+
+
+@pytest.mark.parametrize(
+    ("typed", "language", "wh"),
+    [
+        ("1.234,5", "pt-br", 1_234_500),
+        ("1234,567 kWh", "pt-br", 1_234_567),
+        ("1234.5", "pt-br", 1_234_500),
+        ("1.234", "pt-br", 1_234_000),
+        ("1.234", "en", 1_234),
+        ("1,234.5", "en", 1_234_500),
+        ("0", "en", 0),
+    ],
+)
+def test_a_reading_is_typed_as_the_register_shows_it(typed: str, language: str, wh: int) -> None:
+    with override(language):
+        assert parse_register(typed) == wh
+
+
+@pytest.mark.parametrize("typed", ["-1", "1.2345,1", "1,2,3", "um", "1,2345"])
+def test_what_is_no_reading_is_refused(typed: str) -> None:
+    with override("pt-br"), pytest.raises(ValueError, match=typed):
+        parse_register(typed)
+
+
+def test_a_meter_of_water_is_asked_in_cubic_metres(acacia: Tenant) -> None:
+    with acting_for(acacia.pk):
+        point = make_metering_point(tenant=acacia, kind="water")
+        meter = make_meter(tenant=acacia, kind="water")
+        browser = sign_in(acacia)
+    link = reverse("admin:meters_meter_install", args=[meter.public_id])
+
+    said = {"metering_point": point.pk, "multiplier": "1", "start_register": "12,345"}
+    headers = {"HX-Request": "true", "accept-language": "pt-br"}
+    window = browser.get(link, headers=headers).content.decode()
+    browser.post(link, {"_form_submitted": "True", **said}, headers=headers)
+
+    assert "(m³)" in window
+    with acting_for(acacia.pk):
+        assert Installation.objects.get(meter=meter).start_register == 12_345

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.commits
 NOW = datetime.now(UTC)
 START = NOW.replace(hour=3, minute=0, second=0, microsecond=0) - timedelta(days=3)
 LINES = (
-    "data;kWh;Obs",
+    "data;Leitura (kWh);Obs",
     f"{START:%d/%m/%Y %H:%M};1,5;x",
     f"{START:%d/%m/%Y} 04:00;2,25;y",
     "nada;1;z",

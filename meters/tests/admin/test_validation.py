@@ -18,6 +18,7 @@ from meters.models import (
     Severity,
     ValidationRule,
 )
+from meters.selectors.places import client_of
 from meters.testing import keep_readings, make_meter, make_metering_point
 
 START = datetime(2026, 3, 2, 3, tzinfo=UTC)
@@ -195,6 +196,9 @@ def test_a_rule_is_tried_before_it_is_kept(acacia: Tenant) -> None:
     browser.post(link, {**said, "do": "save"}, headers={"Accept-Language": "pt-br"})
 
     assert tried.context["preview"].count == 1
+    with acting_for(acacia.pk):
+        owner = str(client_of(meter))
+    assert f"{owner} · {meter.serial}" in tried.content.decode()
     assert kept_by_trying == 0
     with acting_for(acacia.pk):
         (row,) = ValidationRule.objects.all()

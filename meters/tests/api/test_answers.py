@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from clients.testing import sign_in
 from meters.models import Holiday, PeakHours
-from meters.testing import keep_intervals, make_meter, make_metering_point, make_site
+from meters.testing import keep_intervals, keep_readings, make_meter, make_metering_point, make_site
 
 API = "/api/v1"
 START = datetime(2026, 3, 2, 3, tzinfo=UTC)  # midnight of a Monday in São Paulo
@@ -41,6 +42,49 @@ def test_who_may_read_may_ask(acacia: Tenant, role: str) -> None:
     assert (called["max_w"], called["distributor"], called["postos"]) == (400.0, "Light", [])
     assert (curve["base_w"], len(curve["watts"]), curve["load_factor"]) == (400.0, 101, 1.0)
     assert len(ask("heat-map")["rows"]) == 24
+
+
+@pytest.mark.commits
+def test_numbers_have_the_digits_that_were_said(acacia: Tenant) -> None:
+    with acting_for(acacia.pk):
+        browser = sign_in(acacia, role="viewer")
+        meter = make_meter(tenant=acacia)
+    rows = [
+        {
+            "measured_at": START + timedelta(minutes=n),
+            "power_w": 0.8,
+            "voltage_l1_v": 235.2 + n / 10,
+        }
+        for n in range(3)
+    ]
+    keep_readings(meter, rows, now=START + timedelta(days=1))
+    base = f"{API}/meters/{meter.public_id}"
+
+    power = browser.get(f"{base}/summary", {**SPAN, "quantity": "power_w"}).json()
+    volts = browser.get(f"{base}/summary", {**SPAN, "quantity": "voltage_v"}).json()
+    read = browser.get(f"{base}/series", {**SPAN, "quantity": "voltage"}).json()
+    hours = browser.get(
+        f"{base}/series", {**SPAN, "quantity": "voltage_l1_v", "resolution": "1h"}
+    ).json()
+
+    assert {power[name] for name in ("min", "mean", "max", "time_weighted_mean")} == {0.8}
+    assert power["histogram"] == [{"low": 0.8, "high": 0.8, "count": 3}]
+    assert (volts["quantity"], volts["min"], volts["max"]) == ("voltage_l1_v", 235.2, 235.4)
+    assert read["series"][0]["v"] == [235.2, 235.3, 235.4]
+    first = hours["series"][0]
+    assert (first["v"][0], first["low"][0], first["high"][0]) == (235.3, 235.2, 235.4)
+
+
+def test_a_refusal_names_what_could_be_asked(acacia: Tenant) -> None:
+    browser = sign_in(acacia, role="viewer")
+    base = f"{API}/meters/{make_meter(tenant=acacia).public_id}"
+
+    said = browser.get(f"{base}/summary", {"quantity": "colour", "period": "2w"}).json()["fields"]
+    unknown = browser.get(f"{base}/summary", {"quantity": "power_w", "colour": "red"}).json()
+
+    assert "power_w, power_l1_w" in said["quantity"][0]["detail"]
+    assert "1h, 6h, 1d, 1w, 1m, 1y" in said["period"][0]["detail"]
+    assert "end, period, quantity, start" in unknown["detail"]
 
 
 def test_questions_are_checked(acacia: Tenant) -> None:

@@ -141,7 +141,7 @@ def test_what_was_said_of_a_quantity_never_changes(door: Door, acacia: Tenant, k
 
 def test_obis_codes_are_read_in_their_units(door: Door, acacia: Tenant, key: str) -> None:
     rows = [
-        {"measured_at": AT, "1-0:1.8.0": 1234.567, "2.8.0": "000012.500*kWh", "16.7.0": -250},
+        {"measured_at": AT, "1-0:1.8.0": 1234.567, "2.8.0": "000012.500*kWh", "16.7.0": "-250*W"},
         {
             "measured_at": NOW.isoformat(),
             "1-0:1.8.0*255": "1234567*Wh",
@@ -165,6 +165,7 @@ def test_obis_codes_are_read_in_their_units(door: Door, acacia: Tenant, key: str
     ("code", "value", "expected"),
     [
         ("1.7.0", 1.25, "ambiguous_unit"),
+        ("1-0:16.7.0", 0.8, "ambiguous_unit"),
         ("1.8.0", "12*V", "wrong_unit"),
         ("1.8.0", "12,5*kWh", "invalid_type"),
         ("8-0:1.0.0", 5, "unknown_field"),

@@ -13,6 +13,7 @@ from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from meters.api import lane, senders
 from meters.models import Conflict, DeviceKey, Meter, Quarantine, Reading, Touched
+from meters.services.ingest import WAITS
 from meters.services.keys import revoke_key, rotate_key
 from meters.testing import make_key, make_meter
 from meters.tests.door import HOUR_AGO, NOW, Door, reading, stored
@@ -117,6 +118,12 @@ def test_a_sender_who_repeats_itself_does_not_fail_the_others(
     ]
 
 
+def waiting(item: int, code: str) -> dict[str, object]:
+    """An item in quarantine, and what its sender is told to do."""
+    detail = WAITS[code] % {"item": item}
+    return {"item": item, "outcome": "rejected", "code": code, "detail": detail}
+
+
 def test_an_impossible_clock_is_quarantined_once(
     door: Door, acacia: Tenant, meter: Meter, key: str
 ) -> None:
@@ -131,8 +138,8 @@ def test_an_impossible_clock_is_quarantined_once(
 
     assert (status, said["accepted"], said["rejected"]) == (200, 1, 2)
     assert said["items"] == [
-        {"item": 0, "outcome": "rejected", "code": "clock_unset"},
-        {"item": 2, "outcome": "rejected", "code": "in_future"},
+        waiting(0, "clock_unset"),
+        waiting(2, "in_future"),
     ]
     assert len(stored(acacia)) == 1
     with acting_for(acacia.pk):
@@ -152,7 +159,7 @@ def test_an_offset_that_leaves_the_calendar_is_an_impossible_clock(
     status, said = door.post([{**reading(), "measured_at": at}, reading()], key)
 
     assert (status, said["accepted"]) == (200, 1)
-    assert said["items"] == [{"item": 0, "outcome": "rejected", "code": code}]
+    assert said["items"] == [waiting(0, code)]
     assert len(stored(acacia)) == 1
 
 
@@ -270,6 +277,26 @@ def test_refusals_speak_the_sender_language(door: Door, key: str) -> None:
     assert said["detail"].startswith("O conteúdo não é JSON")
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("voltage_a_v", "“voltage_l1_v”"),
+        ("voltage_b", "“voltage_l2_v”"),
+        ("current_t", "“current_l3_a”"),
+        ("power_c_w", "“power_l3_w”"),
+        ("power_t", "“extra”"),
+        ("power_hp", "“power_w”"),
+    ],
+)
+def test_a_hint_is_about_the_same_phase(
+    name: str, hint: str, door: Door, acacia: Tenant, key: str
+) -> None:
+    _status, said = door.post(ONE % (AT, b'"%s":1' % name.encode()), key)
+
+    assert (said["code"], stored(acacia)) == ("unknown_field", [])
+    assert hint in said["detail"]
+
+
 ONE = b'{"measured_at":"%s","meter":"AA:01",%s}'
 AT = HOUR_AGO.isoformat().encode()
 BAD: dict[str, tuple[bytes, int, str]] = {
@@ -342,7 +369,7 @@ def test_one_bad_item_is_named_and_the_others_are_stored(
             "outcome": "rejected",
             "code": "invalid_type",
             "field": "power_w",
-            "detail": "Item 17: “power_w” must be float | null, not str.",
+            "detail": "Item 17: “power_w” must be a number with a point and no quotes: 1234.5.",
         }
     ]
     assert len(stored(acacia)) == 29

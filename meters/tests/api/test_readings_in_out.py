@@ -50,7 +50,7 @@ def work(tenant: Tenant) -> None:
         work_on_export(tenant.pk, pk, now=NOW)
 
 
-CSV = f"data;kWh\n{START:%d/%m/%Y %H:%M};1,5\n{START:%d/%m/%Y} 04:00;2,25\n".encode()
+CSV = f"data;Leitura (kWh)\n{START:%d/%m/%Y %H:%M};1,5\n{START:%d/%m/%Y} 04:00;2,25\n".encode()
 
 
 def test_a_file_is_sent_checked_stored_and_undone(acacia: Tenant, meter: Meter) -> None:

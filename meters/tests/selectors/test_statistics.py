@@ -60,7 +60,8 @@ def test_statistics_agree_with_numpy_and_with_the_hand(acacia: Tenant) -> None:
         same = regression(meter, "voltage_l1_v", "voltage_l1_v", DAY, step_s=60)
         four = summary(hand, "power_w", DAY)
 
-    kept = np.delete(x, [5, 6, 300]).astype(np.float32).astype(float)
+    said = np.delete(x, [5, 6, 300])
+    kept = said.astype(np.float32).astype(float)
     assert whole.count == 497
     assert whole.mean == pytest.approx(kept.mean())
     assert whole.std == pytest.approx(kept.std(ddof=1))
@@ -68,7 +69,7 @@ def test_statistics_agree_with_numpy_and_with_the_hand(acacia: Tenant) -> None:
         np.percentile(kept, [5, 25, 50, 75, 95, 99])
     )
     assert [one.count for one in whole.histogram] == list(np.histogram(kept, bins=20)[0])
-    assert (whole.min, whole.max) == (kept.min(), kept.max())
+    assert (whole.min, whole.max) == (said.min(), said.max())
     assert able.cp == pytest.approx((231 - 202) / (6 * kept.std(ddof=1)))
     assert able.cpk == pytest.approx(
         min(231 - kept.mean(), kept.mean() - 202) / (3 * kept.std(ddof=1))

@@ -281,6 +281,16 @@ def test_derived_values_are_watched(acacia: Tenant) -> None:
         assert rang == {total.pk: 51, skew.pk: pytest.approx(100 * 10 / 220)}
 
 
+def test_a_reading_of_exactly_the_limit_is_at_the_limit(acacia: Tenant) -> None:
+    meter = new_meter(acacia)
+    new_rule(acacia, metric="voltage_l1_v", operator=">=", threshold=235.2)
+
+    say(meter, {0: 235.2}, metric="voltage_l1_v")
+
+    with acting_for(acacia.pk):
+        assert [event.value for event in AlarmEvent.objects.all()] == [235.2]
+
+
 def test_energy_of_a_quarter_hour_is_judged_when_it_is_complete(acacia: Tenant) -> None:
     meter = new_meter(acacia)
     new_rule(acacia, metric="energy_15min_kwh", operator=">", threshold=1.0)

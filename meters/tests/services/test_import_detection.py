@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from openpyxl import Workbook
 
@@ -223,7 +224,9 @@ def test_a_sheet_with_date_and_time_cells_and_a_meter_column() -> None:
     )
 
     found = detect(content, serials={"123", "124"})
-    rows, refused = read(content, found.mapping, meter("123"), meter("124", id=2))
+    rows, refused = read(
+        content, found.mapping, meter("123", kind="water"), meter("124", id=2, kind="water")
+    )
 
     assert found.mapping.kind == "xlsx"
     assert found.mapping.meter_column == 0
@@ -306,7 +309,7 @@ def test_a_repeated_hour_in_the_order_of_the_file() -> None:
 
 
 def test_a_register_finer_than_a_wh_is_refused_or_rounded_as_the_mapping_says() -> None:
-    content = b"data;kWh\n2026-01-01 00:00;1,2345\n2026-01-01 00:15;1,2355\n"
+    content = b"data;Leitura (kWh)\n2026-01-01 00:00;1,2345\n2026-01-01 00:15;1,2355\n"
     mapping = detect(content, meter="M1").mapping
 
     rounded, _none = read(content, mapping)
@@ -428,3 +431,48 @@ def test_a_sheet_ends_where_excel_ends() -> None:
 
     with pytest.raises(BadFile, match="more than 1048576 rows"):
         list(xlsx_lines(far, "Sheet"))
+
+
+SAYS = {
+    "Consumo (kWh)": ("interval", "interval", ""),
+    "Energia no período (kWh)": ("interval", "interval", ""),
+    "Leitura (kWh)": ("register", "", "register"),
+    "Energia ativa acumulada (kWh)": ("register", "", "register"),
+    "Consumo total (kWh)": ("", "interval", "register"),
+    "Energia (kWh)": ("", "interval", "register"),
+}
+
+
+@pytest.mark.parametrize("header", SAYS)
+def test_the_words_of_a_header_decide_and_where_nothing_tells_it_is_asked(header: str) -> None:
+    rises = ["10,14", "10,29", "10,43"]
+    falls = ["10,14", "9,29", "10,43", "8,1"]
+    counts_up = [f"{n},5" for n in range(30)]
+
+    def says(numbers: list[str]) -> str:
+        rows = [f"{date(2026, 4, 1) + timedelta(days=n)};{v}" for n, v in enumerate(numbers)]
+        found = detect("\n".join([f"data;{header}", *rows]).encode(), meter="M1")
+        column = found.mapping.used[0]
+        assert ("register_or_interval" in found.notes) == (column.says == "")
+        return column.says
+
+    assert (says(rises), says(falls), says(counts_up)) == SAYS[header]
+
+
+def test_what_is_not_said_is_asked_before_the_file_is_read() -> None:
+    asked = detect(b"data;kWh\n2026-01-01 00:00;1\n2026-01-01 00:15;2\n", meter="M1").mapping
+
+    with pytest.raises(BadFile, match="register or the use of each interval"):
+        mapping_of(msgspec.to_builtins(asked))
+
+
+def test_a_serial_number_in_a_header_is_the_meter_of_its_column() -> None:
+    content = b"data;A1 leitura (kWh);B2 leitura (kWh)\n2026-01-01;1;2\n2026-01-02;3;4\n"
+
+    found = detect(content, serials={"A1", "B2", "C3"})
+
+    assert [(c.quantity, c.meter) for c in found.mapping.columns] == [
+        ("energy_import_wh", "A1"),
+        ("energy_import_wh", "B2"),
+    ]
+    assert "no_meter" not in found.notes

@@ -126,7 +126,15 @@ def test_a_check_says_what_would_change_and_stores_nothing(acacia: Tenant, meter
     assert counts(job) == (6, 2, 2, 1, 1)
     assert (job.first_at, job.last_at) == (START, START + QUARTER * 4)
     assert job.report["days"] == [
-        {"meter": "M1", "day": "2026-03-10", "rows": 2, "before": 250, "after": 500}
+        {
+            "meter": "M1",
+            "register": "energy_import_wh",
+            "day": "2026-03-10",
+            "rows": 2,
+            "before": 250,
+            "after": 500,
+            "falls": False,
+        }
     ]
     assert job.report["sample"][0]["measured_at"] == "2026-03-10T00:00:00-03:00"
     assert [row["outcome"] for row in job.report["sample"]] == [
@@ -376,3 +384,71 @@ def test_a_file_that_cannot_be_checked_fails_with_its_reason(
 
     assert states == ["checking"] * 4 + ["failed"]
     assert "KeyError" in job.error
+
+
+def test_a_check_names_the_line_at_which_a_register_falls(acacia: Tenant, meter: Meter) -> None:
+    quarters = [1_000 + 10 * n for n in range(96)]
+
+    job = checked(acacia, csv_of([*quarters, 2_000, 3]), meter)
+
+    assert job.report["falls"] == [
+        {"register": "energy_import_wh", "line": 99, "meter": "M1", "before": 2_000, "after": 3}
+    ]
+    assert [(day["falls"], day["after"]) for day in job.report["days"]][-1] == (True, None)
+
+
+def two_columns() -> bytes:
+    rows = [f"{(START + QUARTER * n).isoformat()};{10 + n};{5 + n}" for n in range(3)]
+    head = "instante;Medidor A leitura (kWh);Medidor B leitura (m3)"
+    return "\n".join([head, *rows]).encode()
+
+
+def test_each_column_may_have_a_meter_of_its_own(acacia: Tenant, meter: Meter) -> None:
+    with acting_for(acacia.pk):
+        water = make_meter(tenant=acacia, serial="A1", kind="water")
+        content = two_columns()
+        job = start_import("two.csv", content, meter=meter, now=NOW)
+        mapping = job.mapping
+        mapping["columns"][1]["meter"] = "A1"
+        set_mapping(job, mapping)
+        check_import(job)
+    work_on_import(acacia.pk, job.pk, now=NOW)
+    job = fresh(acacia, job)
+    with acting_for(acacia.pk):
+        run_import(job, now=NOW)
+    work_on_import(acacia.pk, job.pk, now=NOW)
+
+    assert counts(fresh(acacia, job)) == (6, 6, 0, 0, 0)
+    assert {day["meter"]: day["after"] for day in job.report["days"]} == {"M1": 2_000, "A1": 2_000}
+    with acting_for(acacia.pk):
+        energy = Reading.objects.filter(meter_id=meter.pk).order_by("measured_at")
+        volume = Reading.objects.filter(meter_id=water.pk).order_by("measured_at")
+        assert list(energy.values_list("energy_import_wh", "volume_l")) == [
+            (10_000, None), (11_000, None), (12_000, None),
+        ]  # fmt: skip
+        assert list(volume.values_list("energy_import_wh", "volume_l")) == [
+            (None, 5_000), (None, 6_000), (None, 7_000),
+        ]  # fmt: skip
+
+
+def test_a_quantity_that_its_meter_does_not_measure_is_refused(
+    acacia: Tenant, meter: Meter
+) -> None:
+    content = two_columns()
+    with acting_for(acacia.pk):
+        job = start_import("two.csv", content, meter=meter, now=NOW)
+        with pytest.raises(BadFile, match="Medidor B") as refused:
+            check_import(job)
+
+    assert refused.value.error_code == "wrong_kind"
+    assert fresh(acacia, job).state == ImportState.DETECTED
+
+
+def test_a_note_goes_once_it_is_answered(acacia: Tenant, meter: Meter) -> None:
+    with acting_for(acacia.pk):
+        job = start_import("readings.csv", csv_of([1, 2]), now=NOW)
+        assert job.notes == ["no_meter"]
+
+        set_mapping(job, {**job.mapping, "meter": "M1"})
+
+    assert fresh(acacia, job).notes == []

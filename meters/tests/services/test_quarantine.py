@@ -85,9 +85,9 @@ def test_a_time_that_is_impossible_too_is_refused(acacia: Tenant) -> None:
 
 def test_the_api_releases_discards_and_acknowledges(acacia: Tenant) -> None:
     meter = meter_with_a_clock_of_1970(acacia)
-    same = {"measured_at": NOW, "power_w": 5.0, "voltage_l1_v": 220.0}
+    same = {"measured_at": NOW, "power_w": 5.1, "power_factor": 0.93, "voltage_l1_v": 235.2}
     keep_readings(meter, [same], now=NOW)
-    keep_readings(meter, [{**same, "power_w": 6.0}], now=NOW)
+    keep_readings(meter, [{**same, "power_w": 6.2}], now=NOW)
     with acting_for(acacia.pk):
         browser = sign_in(acacia)
     api = "/api/v1"
@@ -109,7 +109,9 @@ def test_the_api_releases_discards_and_acknowledges(acacia: Tenant) -> None:
     assert released.json() == {"released": 1, "accepted": 1, "duplicates": 0, "conflicts": 0}
     assert (again.status_code, again.json()["code"]) == (409, "already_decided")
     assert (discarded.json()["status"], discarded.json()["note"]) == ("discarded", "test bench")
-    assert conflict["differences"] == [{"quantity": "power_w", "kept": 5.0, "said": 6.0}]
+    assert conflict["differences"] == [{"quantity": "power_w", "kept": 5.1, "said": 6.2}]
+    assert conflict["reading"] == {"power_w": 6.2, "power_factor": 0.93, "voltage_l1_v": 235.2}
+    assert waiting[0]["reading"].keys() == {"energy_import_wh"}
     assert (seen.json()["status"], seen.json()["note"]) == ("acknowledged", "double gateway")
 
 

@@ -11,16 +11,21 @@ import pytest
 from clients.kernel.periods import Period
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
-from meters.errors import BadDecision, BadEdit
-from meters.models import EventKind, Interval, Meter, RegisterEvent
+from meters.errors import BadDecision, BadEdit, NotServingYet
+from meters.models import DayTotal, Estimate, EventKind, Interval, Meter, RegisterEvent
 from meters.selectors.energy import metered_energy
 from meters.services import intervals
 from meters.services.disregarding import disregard_readings, regard_again
 from meters.services.editing import edit_interval, estimate_gap, undo_edit
-from meters.services.installations import change_multiplier, exchange_meter
+from meters.services.installations import (
+    change_multiplier,
+    exchange_meter,
+    install_meter,
+    remove_meter,
+)
 from meters.services.intervals import recompute_all_touched
 from meters.services.register_events import confirm_event, correct_event, reopen_event
-from meters.testing import keep_readings, make_meter, make_metering_point, register_rows
+from meters.testing import keep_readings, make_meter, make_metering_point, make_site, register_rows
 
 pytestmark = pytest.mark.commits
 MIDNIGHT = datetime(2026, 3, 10, 3, tzinfo=UTC)  # 00:00 in São Paulo
@@ -112,6 +117,35 @@ def test_a_confirmed_event_is_not_changed_by_late_readings(acacia: Tenant) -> No
     assert kinds == ["reset", "jump"]
 
 
+def test_a_confirmed_reset_counts_once_wherever_it_is_computed_from(acacia: Tenant) -> None:
+    meter = new_meter(acacia, max_power_w=10_000)
+    used(acacia, meter, [5_000, 5_010])
+    used(acacia, meter, [400], start=MIDNIGHT + timedelta(days=9))
+    with acting_for(acacia.pk):
+        confirm_event(RegisterEvent.objects.get(), author="Ana", now=NOW)
+
+    late = register_rows(
+        MIDNIGHT + timedelta(days=1), range(100, 340, 20), every=timedelta(hours=12)
+    )
+    keep_readings(meter, late, now=NOW)
+    assert total(acacia, meter) == 10 + 400
+
+    assert used(acacia, meter, [390], start=MIDNIGHT + timedelta(days=8)) == 10 + 400
+
+
+def test_a_rollover_next_to_the_exchange_is_none_of_it(acacia: Tenant) -> None:
+    old = new_meter(acacia, digits=4, max_power_w=10_000)
+    with acting_for(acacia.pk):
+        new = make_meter(tenant=acacia, digits=4, max_power_w=10_000)
+        point = old.installations.get().metering_point
+        exchange_meter(point, new, at=MIDNIGHT + QUARTER * 2, end_register=30, start_register=9_950)
+
+    assert used(acacia, old, [9_900, 9_980]) == 80 + 50
+    assert used(acacia, new, [20, 40], start=MIDNIGHT + QUARTER * 3) == 70 + 20
+
+    assert events(acacia, new)[-1] == ("rollover", 9_950, None, 20, 0)
+
+
 def test_a_drop_is_corrected_and_the_decision_taken_back(acacia: Tenant) -> None:
     meter = new_meter(acacia, max_power_w=10_000)
     assert used(acacia, meter, [5_000, 5_010, 4_000, 4_010]) == 20
@@ -160,6 +194,15 @@ def test_a_rollover_needs_digits(acacia: Tenant) -> None:
     assert events(acacia, meter)[0][0] == "drop"
 
 
+def test_nobody_is_taken_down_before_being_put_up(acacia: Tenant) -> None:
+    with acting_for(acacia.pk):
+        installation = new_meter(acacia).installations.get()
+        with pytest.raises(NotServingYet):
+            remove_meter(installation, at=installation.starts_at)
+        installation.refresh_from_db()
+        assert installation.ends_at is None
+
+
 def test_registers_at_the_exchange_count_as_readings(acacia: Tenant) -> None:
     old, at = new_meter(acacia), MIDNIGHT + QUARTER * 2 + timedelta(minutes=5)
     with acting_for(acacia.pk):
@@ -194,6 +237,52 @@ def test_other_transformers_begin_a_new_stretch(acacia: Tenant) -> None:
         found = metered_energy([place.metering_point_id], DAY)[place.metering_point_id]
     assert found.energy_wh == 100 + 200 * 20
     assert events(acacia, meter)[0][0] == "ratio"
+
+
+def test_without_transformers_a_unit_is_itself_again(acacia: Tenant) -> None:
+    meter = new_meter(acacia)
+    used(acacia, meter, [100 * n for n in range(401)])
+    with acting_for(acacia.pk):
+        place = meter.installations.get()
+        bound = change_multiplier(place, Decimal(20), at=MIDNIGHT, author="Ana")
+    assert total(acacia, meter) == 40_000 * 20
+
+    with acting_for(acacia.pk):
+        change_multiplier(bound, Decimal(1), at=MIDNIGHT + QUARTER, author="Ana")
+
+    assert total(acacia, meter) == 100 * 20 + 39_900
+
+
+def test_days_follow_the_zone_of_the_place_where_the_meter_is_put(acacia: Tenant) -> None:
+    with acting_for(acacia.pk):
+        meter = make_meter(tenant=acacia)
+    midnight_there = MIDNIGHT - timedelta(hours=3)
+    used(acacia, meter, [100 * n for n in range(5)], start=midnight_there)
+    with acting_for(acacia.pk):
+        assert DayTotal.objects.get().day == (MIDNIGHT - timedelta(days=1)).date()
+        site = make_site(tenant=acacia, time_zone="Europe/Lisbon")
+        point = make_metering_point(tenant=acacia, site=site)
+
+        install_meter(meter, point, at=MIDNIGHT - timedelta(days=1))
+
+        day = DayTotal.objects.get()
+        assert (day.day, day.energy_import_ws) == (MIDNIGHT.date(), 400 * 3_600)
+
+
+def test_the_quarter_in_which_transformers_change_is_billed_once(acacia: Tenant) -> None:
+    meter = new_meter(acacia)
+    used(acacia, meter, [0, 100, 200, 300])
+    at = MIDNIGHT + QUARTER + timedelta(minutes=5)
+    with acting_for(acacia.pk):
+        place = meter.installations.get()
+        change_multiplier(place, Decimal(20), at=at, register=133, author="Ana")
+
+    assert total(acacia, meter) == 133 + 167 * 20
+
+    with acting_for(acacia.pk):
+        found = metered_energy([place.metering_point_id], DAY)[place.metering_point_id]
+    assert found.energy_wh == 133 + 167 * 20
+    assert found.evidence["seconds_covered"] == 45 * 60
 
 
 def test_a_disregarded_reading_is_left_out_until_it_counts_again(acacia: Tenant) -> None:
@@ -273,3 +362,25 @@ def test_no_amount_is_too_large_for_the_database(acacia: Tenant) -> None:
         meter.installations.update(multiplier=1_000)
         with pytest.raises(BadDecision):
             correct_event(event, EventKind.REAL, used=10**10, **refused)
+
+
+def test_a_typed_value_makes_its_day_no_example_for_a_gap(acacia: Tenant) -> None:
+    monday = datetime(2026, 3, 2, 3, tzinfo=UTC)
+    meter, registers = new_meter(acacia), [0]
+    for quarter in range(4 * 96):
+        registers.append(registers[-1] + 10 + quarter % 7)
+    rows = register_rows(monday, registers)
+    after_gap = rows[-1]["measured_at"] + timedelta(hours=12)
+    rows.append({"measured_at": after_gap, "energy_import_wh": registers[-1] + 5_000})
+    keep_readings(meter, rows, now=NOW)
+    recompute_all_touched(acacia.pk)
+    hour = Period(monday + timedelta(days=1, hours=5), monday + timedelta(days=1, hours=6))
+
+    with acting_for(acacia.pk):
+        edit_interval(meter, hour, 9_000, reason="read by eye", author="Ana")
+    recompute_all_touched(acacia.pk)
+
+    with acting_for(acacia.pk):
+        (days,) = Estimate.objects.filter(meter=meter).values_list("days", flat=True)
+        assert hour.start.date() not in days
+        assert len(days) == 3

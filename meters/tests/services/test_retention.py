@@ -18,6 +18,7 @@ from meters.models import (
     Quarantine,
     Reading,
     ReadingHold,
+    RegisterEvent,
     Retention,
     Touched,
 )
@@ -263,6 +264,28 @@ def test_what_is_open_is_computed_as_if_nothing_had_been_dropped(
         row["energy_import_ws"] for row in second_layer(acacia) if row.get("starts_at") == settled
     ]
     assert at_floor == [r["energy_import_ws"] for r in layer if r.get("starts_at") == settled]
+
+
+def test_what_was_found_before_the_settled_time_stands_when_more_comes_after_it(
+    acacia: Tenant, meter: Meter
+) -> None:
+    _raw_since, settled = floors(6, NOW)
+    registers = [20_000, 20_100, 0, 20_300, 20_400, 20_500]
+    keep_readings(meter, register_rows(settled - HOUR * 4, registers, every=HOUR), now=NOW)
+    keep_readings(meter, register_rows(settled + HOUR * 2, [20_600, 0], every=HOUR), now=NOW)
+    settle(acacia)
+    keep_for(acacia, 6)
+    keep_retention(NOW - timedelta(minutes=5))
+
+    keep_readings(meter, register_rows(settled + HOUR * 4, [20_800], every=HOUR), now=NOW)
+    settle(acacia)
+
+    with acting_for(acacia.pk):
+        found = RegisterEvent.objects.order_by("starts_at").values_list("kind", "starts_at")
+        near = [(kind, at) for kind, at in found if abs(at - settled) < timedelta(days=1)]
+        assert near == [("dip", settled - HOUR * 3), ("dip", settled + HOUR * 2)]
+        after = Interval.objects.filter(starts_at__gte=settled, starts_at__lt=settled + HOUR * 4)
+        assert sum(row.energy_import_ws or 0 for row in after) == 400 * 3_600
 
 
 def test_an_import_of_a_settled_time_is_refused_and_not_undone(

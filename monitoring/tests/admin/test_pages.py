@@ -9,11 +9,14 @@ from django.utils import timezone
 from billing.models import HeldInvoice, HoldReason
 from billing.testing import make_subscription
 from clients.kernel.attribution import because
+from clients.kernel.jobs import PERIODIC
 from clients.kernel.tenancy import Actor, acting_as, acting_for
 from clients.kernel.work import work_items
 from clients.models import Client, Tenant
 from clients.testing import make_client, sign_in
 from monitoring.admin import health
+from monitoring.selectors.health import due_ages
+from monitoring.selectors.health_words import JOBS, table_in_words
 
 
 def test_the_health_page_says_what_each_check_saw(acacia: Tenant) -> None:
@@ -102,3 +105,9 @@ def test_a_silent_scheduler_needs_somebody(acacia: Tenant, monkeypatch: pytest.M
     with acting_as(Actor(1, "operator", "Otávio")):
         [item] = [item for item in work_items(timezone.now()) if item.slug == "late-work"]
     assert (item.severity, item.verb.link) == ("critical", "/admin/health/")
+
+
+@pytest.mark.django_db
+def test_every_periodic_job_and_table_of_waiting_work_has_words() -> None:
+    assert set(PERIODIC) - set(JOBS) == set()
+    assert not [table for table in due_ages() if table_in_words(table) == table]
