@@ -16,9 +16,15 @@ class BadReadings(DomainError):
 
     def __init__(self, message: str, *, code: str | None = None, **facts: Any) -> None:
         """`message` is a msgid with `facts` as its named values; it is translated when shown."""
-        super().__init__(message % facts if facts else message, code)
-        self.msgid, self.facts = message, facts
+        said = {name: _sayable(value) for name, value in facts.items()}
+        super().__init__(message % said if said else message, code)
+        self.msgid, self.facts = message, said
         self.retry_after_s = facts.get("retry_after_s", self.retry_after_s)
+
+
+def _sayable(value: Any) -> Any:
+    """Text as an answer can carry it: half a surrogate pair, quoted from a body, has no bytes."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
 class TooLarge(BadReadings):

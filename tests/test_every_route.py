@@ -37,6 +37,7 @@ VARYING = {"Set-Cookie", "X-Request-ID", "Date", "Expires", "Last-Modified"}  # 
 # Routes with something to fill in that is not the id of a tenant's row.
 OTHER_CASES = {
     "api/v1/messaging/webhooks/<str:token>": "a secret; messaging tests forged ones",
+    "api/v1/webhooks/chirpstack": "a device key; meters tests unknown ones",
     "api/v1/webhooks/chirpstack/<str:token>": "a device key; meters tests unknown ones",
     "api/v1/webhooks/pix/<str:token>/pix": "a secret; billing tests forged ones",
     "admin/(?P<url>.*)$": "answers what no other route does",

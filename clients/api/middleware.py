@@ -22,7 +22,10 @@ from clients.kernel.tenancy import Actor, acting_as, acting_for
 from clients.models import Membership, Tenant, TenantStatus, User
 
 # Where a stale token or session must not stand in the way of a new one.
-VISITORS = ("/api/v1/auth/token", "/api/v1/auth/refresh", "/api/v1/auth/revoke", "/api/v1/cron/")
+VISITORS = (
+    *("/api/v1/auth/token", "/api/v1/auth/refresh", "/api/v1/auth/revoke", "/api/v1/cron/"),
+    "/api/v1/webhooks/chirpstack",  # its bearer is a device key
+)
 PLATFORM = ("/platform/", "/static/", "/health", "/metrics")
 OFFICE = "/admin/"
 BAD_REQUEST, UNAUTHORIZED = 400, 401

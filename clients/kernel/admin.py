@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from django import forms
@@ -9,10 +10,10 @@ from django.contrib import admin, messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import ObjectDoesNotExist, SuspiciousOperation, ValidationError
 from django.db.models import Model
 from django.forms import Media
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.text import capfirst
@@ -106,6 +107,23 @@ class PulsoAdmin(ModelAdmin):
     def has_work_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether verbs are offered: also where the form itself is only read."""
         return bool(PulsoAdmin.has_change_permission(self, request, obj))
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Django's own history is empty here: what happened is on the row's page."""
+        return HttpResponseRedirect(self.page_of(self.row(request, object_id)))
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What the address fills in: of another row, its id there. What is no id is left out."""
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        for field in self.opts.concrete_fields:
+            if field.is_relation and (asked := initial.pop(field.name, None)) is not None:
+                rows: Any = field.related_model._default_manager
+                key = "public_id" if hasattr(field.related_model, "public_id") else "pk"
+                with suppress(ValueError, TypeError, ValidationError, ObjectDoesNotExist):
+                    initial[field.name] = rows.get(**{key: asked})
+        return initial
 
     def log_addition(self, *args: Any) -> None:
         """Nothing: what changed is recorded by the database itself."""

@@ -12,6 +12,10 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from clients.kernel.fields import CannotDecrypt
+from clients.kernel.text import REFUSED, is_printable
+
+ENTER_AGAIN = _("What is stored cannot be opened any more. Enter it again.")
 USUAL = serializers.ModelSerializer.serializer_field_mapping
 
 
@@ -37,9 +41,13 @@ class StrictFloat(serializers.FloatField):
 
 
 class StrictText(serializers.CharField):
+    default_error_messages = {"unprintable": REFUSED}
+
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
+        if not is_printable(data):
+            self.fail("unprintable")
         return super().to_internal_value(data)
 
 
@@ -149,7 +157,10 @@ class TenantSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
         """Set, check and save. A wrong value raises Django's ValidationError: 400 with `fields`."""
         for name, value in values.items():
             setattr(instance, name, value)
-        instance.clean_fields(exclude={"tenant"})
-        instance.clean()
+        try:
+            instance.clean_fields(exclude={"tenant"})
+            instance.clean()
+        except CannotDecrypt as error:
+            raise serializers.ValidationError({error.field: [ENTER_AGAIN]}) from error
         instance.save()
         return instance

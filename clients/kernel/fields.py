@@ -24,6 +24,8 @@ VERSION = b"\x01"
 class CannotDecrypt(ValueError):
     """No live key opens this value, or it was moved here from another row."""
 
+    field = ""  # what it is called, where a row says so
+
 
 class Sealed(bytes):
     """Ciphertext as it lies in the database."""
@@ -65,7 +67,13 @@ class _Opened:
         if self.field.attname not in instance.__dict__:
             instance.refresh_from_db(fields=[self.field.attname])
         value = instance.__dict__[self.field.attname]
-        return unseal(value, self.field.bound_to(instance)) if isinstance(value, Sealed) else value
+        if not isinstance(value, Sealed):
+            return value
+        try:
+            return unseal(value, self.field.bound_to(instance))
+        except CannotDecrypt as error:
+            error.field = self.field.name
+            raise
 
     def __set__(self, instance: Any, value: Any) -> None:
         instance.__dict__[self.field.attname] = value
@@ -106,6 +114,10 @@ class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg] # generi
     def to_python(self, value: Any) -> Any:
         return value
 
+    def value_from_object(self, obj: Any) -> Any:
+        """For forms, which never show it: a page opens although nobody can open the secret."""
+        return opened(obj, self.attname)
+
     def get_default(self) -> Any:
         return "" if self.has_default() is False and not self.null else super().get_default()
 
@@ -118,6 +130,14 @@ class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg] # generi
             help_text=self.help_text,
             widget=forms.PasswordInput(render_value=False),
         )
+
+
+def opened(instance: Any, name: str) -> str:
+    """The field's text; nothing when no key opens it, so that it must be typed again."""
+    try:
+        return getattr(instance, name) or ""
+    except CannotDecrypt:
+        return ""
 
 
 def reseal(instance: models.Model) -> bool:

@@ -20,6 +20,7 @@ from clients.kernel import show
 from clients.kernel.errors import DomainError
 from clients.kernel.money import LARGEST_CENTS
 from clients.kernel.tenancy import current_tenant_id
+from clients.kernel.text import REFUSED, is_printable
 
 AMOUNT: Final = re.compile(
     r"(?P<sign>[-\u2212])?(?:[A-Z]{0,2}\$|€|£)?"
@@ -47,6 +48,13 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
 
     Django leaves out a constraint with a field that the form does not show, and `tenant` never is.
     """
+
+    def clean(self) -> Any:
+        said = super().clean()
+        for name, value in list(self.cleaned_data.items()):
+            if isinstance(value, str) and not is_printable(value):
+                self.add_error(name, ValidationError(REFUSED, code="unprintable"))
+        return said
 
     def validate_unique(self) -> None:
         super().validate_unique()

@@ -28,13 +28,13 @@ def check(request: HttpRequest, groups: tuple[str, ...]) -> None:
             count(request, group, key)
 
 
-def count(request: HttpRequest, group: str, key: str) -> None:
-    """Count one more for `key` in `group`; TooMany over the limit."""
+def count(request: HttpRequest, group: str, key: str, rate: str = "") -> None:
+    """Count one more for `key` in `group`; TooMany over the limit, or over `rate` (as "10/m")."""
     used: Any = get_usage(
         request,
         group=group,
         key=lambda _group, _request: key,
-        rate=settings.RATE_LIMITS[group],
+        rate=rate or settings.RATE_LIMITS[group],
         increment=True,
     )
     if used and used["should_limit"]:

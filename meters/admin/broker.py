@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 from clients.kernel import show, when
 from clients.kernel.admin import TenantAdmin, office_page
 from clients.kernel.chips import chip, look
+from clients.kernel.fields import opened
 from clients.kernel.forms import TenantForm
 from clients.kernel.verbs import verb
 from meters.models import MqttBroker
@@ -43,7 +44,7 @@ class BrokerForm(TenantForm):
 
     def clean_password(self) -> str:
         typed: str = self.cleaned_data["password"]
-        return typed or (self.instance.password if self.instance.pk else "")
+        return typed or (opened(self.instance, "password") if self.instance.pk else "")
 
 
 @office_page(MqttBroker)

@@ -35,7 +35,7 @@ from meters.admin.connection_form import (
     ConnectionForm,
     order_choices,
 )
-from meters.admin.next_steps import asked_row, ways_in
+from meters.admin.next_steps import ways_in
 from meters.drivers.profiles import EXTRA
 from meters.models import Connection, ConnectionDriver, ConnectionState, Meter
 from meters.models.quantities import QUANTITIES
@@ -107,12 +107,6 @@ class ConnectionAdmin(TenantAdmin):
         serving = with_serving()
         rows: QuerySet[Connection] = super().get_queryset(request)
         return rows.select_related("meter").prefetch_related(serving)
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> Any:
-        """From a meter's page, its connection."""
-        initial: Any = super().get_changeform_initial_data(request)
-        initial["meter"] = asked_row(Meter.objects.all(), initial.pop("meter", None))
-        return initial
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """How it goes is not known of a new one."""

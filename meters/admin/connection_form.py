@@ -15,6 +15,7 @@ from unfold.widgets import (
     UnfoldAdminTextareaWidget,
 )
 
+from clients.kernel.fields import opened
 from clients.kernel.forms import TenantForm
 from meters.drivers.checks import LAST_CHANNEL
 from meters.drivers.profiles import GENERIC
@@ -160,6 +161,8 @@ class ConnectionForm(TenantForm):
             said = {name: cleaned.get(name) for name in self._named if name in used}
             kept = {name: value for name, value in said.items() if value not in (None, "")}
             cleaned["options"] = {n: v for n, v in others.items() if n not in said} | kept
+        if self.instance.pk and not opened(self.instance, "secrets"):
+            self.instance.secrets = ""  # nobody can open it: it is to be typed again
         known = _secrets_of(self.instance)
         typed = {name: cleaned[name] for name in takes.secrets if cleaned.get(name)}
         if typed:

@@ -24,6 +24,7 @@ from meters.models import Meter, MeteringPoint, MeterKind, Method
 
 MULTIPLIER = {
     "min_value": Decimal("0.0001"),
+    "max_value": Decimal(1_000_000),
     "max_digits": 12,
     "decimal_places": 4,
     "initial": Decimal(1),

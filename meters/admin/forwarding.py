@@ -20,6 +20,7 @@ from clients.kernel import show, when
 from clients.kernel.admin import TenantAdmin, office_page
 from clients.kernel.chips import chip
 from clients.kernel.errors import DomainError
+from clients.kernel.fields import opened
 from clients.kernel.forms import BaseDialog, MomentField, TenantForm
 from clients.kernel.verbs import verb
 from meters.models import ForwardedMeter, Forwarder
@@ -53,7 +54,7 @@ class ForwarderForm(TenantForm):
         typed: str = self.cleaned_data["device_key"].strip()
         if not typed and not self.instance.pk:
             raise ValidationError(_("Write the device key that was made over there."))
-        return typed or self.instance.device_key
+        return typed or opened(self.instance, "device_key")
 
 
 class ForwardedMeterInline(TabularInline):

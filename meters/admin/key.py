@@ -157,7 +157,7 @@ class DeviceKeyAdmin(TenantAdmin):
             "link": self.page_of(made.key),
             "example": example_of(made.secret, meters[0] if meters else None, timezone.now()),
             "old_until": old.expires_at if old else None,
-            "chirpstack": public(reverse("meters:chirpstack", args=[made.secret])),
+            "chirpstack": public(reverse("meters:chirpstack")),
             "is_chirpstack": speaks,
         }
         return render(request, "meters/key_once.html", context)

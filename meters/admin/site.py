@@ -20,8 +20,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from clients.kernel import show
 from clients.kernel.admin import TenantAdmin, office_page
 from clients.kernel.forms import TenantForm
-from clients.models import Client
-from meters.admin.next_steps import asked_row, steps_of
+from meters.admin.next_steps import steps_of
 from meters.admin.voltage import voltage_page
 from meters.models import MeteringPoint, Site
 from meters.services.peak_hours import lacks_peak_hours, offered_distributors
@@ -122,12 +121,6 @@ class SiteAdmin(TenantAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Site]:
         sites: QuerySet[Site] = super().get_queryset(request)
         return sites.annotate(point_count=Count("metering_points"))
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> Any:
-        """From a client's page, a site of theirs."""
-        initial: Any = super().get_changeform_initial_data(request)
-        initial["client"] = asked_row(Client.objects.all(), initial.pop("client", None))
-        return initial
 
     def change_view(
         self,

@@ -23,6 +23,7 @@ from clients.kernel.api import ChangeRow, CreateRow, DeleteRow, TenantViewSet
 from clients.kernel.api_errors import problem
 from clients.kernel.api_fields import PublicIdField, PublicKeyField, StrictText, TenantSerializer
 from clients.kernel.api_lists import TenantFilterSet
+from clients.kernel.fields import opened
 from meters.events import polling_asked
 from meters.models import Connection, ConnectionDriver, ConnectionState, Meter
 from meters.services.connections import (
@@ -101,7 +102,7 @@ class ConnectionSerializer(TenantSerializer):
         ]
 
     def get_has_secrets(self, row: Connection) -> bool:
-        return bool(row.secrets)
+        return bool(opened(row, "secrets"))
 
     def get_error(self, row: Connection) -> str:
         return sentence_of(row.last_error, row.error_facts)

@@ -6,16 +6,20 @@ from copy import deepcopy
 from typing import Any, Final
 
 from meters.models.aliases import ALIASES, OBIS, Alias
-from meters.models.quantities import QUANTITIES
-from meters.services.samples import MAX_INSTANT, MAX_READINGS, MAX_REGISTER
+from meters.models.quantities import QUANTITIES, Quantity
+from meters.services.samples import MAX_READINGS
 
 PATH: Final = "/api/v1/ingest"
-_NUMBERS: Final = {
-    "register": {"type": "integer", "minimum": 0, "maximum": MAX_REGISTER},
-    "instant": {"type": "number", "minimum": -MAX_INSTANT, "maximum": MAX_INSTANT},
-}
+
+
+def _number(quantity: Quantity) -> dict[str, Any]:
+    if quantity.kind == "register":
+        return {"type": "integer", "minimum": 0, "maximum": quantity.largest}
+    return {"type": "number", "minimum": -quantity.largest, "maximum": quantity.largest}
+
+
 _VALUES: Final = {
-    quantity.name: {**_NUMBERS[quantity.kind], "description": f"In {quantity.unit}."}
+    quantity.name: {**_number(quantity), "description": f"In {quantity.unit}."}
     for quantity in QUANTITIES
 }
 _WHEN: Final[dict[str, Any]] = {

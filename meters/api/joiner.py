@@ -164,14 +164,21 @@ class _Worker:
             _succeed(batch, None)
             return
         try:
-            await self._copy(connection, encoded)
-        except psycopg.errors.UniqueViolation:
-            await self._report(connection, batch)
+            if await self._copies(connection, encoded):
+                _succeed(batch, None)
+            else:
+                await self._report(connection, batch)
         except (psycopg.errors.UndefinedTable, psycopg.DataError, psycopg.IntegrityError):
             self._months.clear()
             await self._report_one_by_one(connection, batch)
-        else:
-            _succeed(batch, None)
+
+    async def _copies(self, connection: AsyncConnection, encoded: Encoded) -> bool:
+        """Store the rows; False, and nothing stored, when one of them is there already."""
+        try:
+            await self._copy(connection, encoded)
+        except psycopg.errors.UniqueViolation:
+            return False
+        return True
 
     async def _copy(self, connection: AsyncConnection, encoded: Encoded) -> None:
         for month in encoded.rows.keys() - self._months:

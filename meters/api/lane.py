@@ -41,7 +41,8 @@ from meters.services.ingest import answer, prepare
 logger = logging.getLogger(__name__)
 PATH: Final = "/api/v1/ingest"
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024  # as sent, and again once inflated
-READ_TIMEOUT_S: Final = 20
+READ_TIMEOUT_S: Final = 20  # for the whole body, its first byte included
+LONGEST_LENGTH: Final = 20  # digits of a Content-Length
 MAY_HOLD_UP_BYTES: Final = 16 * 1024
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -150,21 +151,10 @@ def _secret(headers: Mapping[bytes, bytes]) -> bytes:
 
 async def _body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
     announced = headers.get(b"content-length", b"0")
-    if not announced.isdigit() or int(announced) > MAX_BODY_BYTES:
+    is_number = announced.isdigit() and len(announced) <= LONGEST_LENGTH
+    if not is_number or int(announced) > MAX_BODY_BYTES:
         raise _too_large()
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise _Gone
-    if not message.get("more_body"):
-        body: bytes = message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            raise _too_large()
-        return body
-    return await _rest(message["body"], receive)
-
-
-async def _rest(first: bytes, receive: Receive) -> bytes:
-    parts, size, more = [first], len(first), True
+    parts, size, more = [], 0, True
     try:
         async with asyncio.timeout(READ_TIMEOUT_S):
             while more:

@@ -41,6 +41,7 @@ from meters.models import (
     RegisterEvent,
 )
 from meters.services.editing import edit_interval, estimate_gap
+from meters.services.meter_facts import MOST_AMOUNT
 from meters.services.register_events import confirm_event, correct_event, reopen_event
 from meters.services.validation.decisions import take_back_edit
 
@@ -88,7 +89,11 @@ class CorrectSerializer(ConfirmSerializer):
 
     kind = StrictChoice(choices=EventKind.choices)
     used = StrictInteger(
-        min_value=0, required=False, allow_null=True, help_text="In Wh or litres, with `real`."
+        min_value=0,
+        max_value=MOST_AMOUNT,
+        required=False,
+        allow_null=True,
+        help_text="In Wh or litres, with `real`.",
     )
     factor = serializers.DecimalField(
         max_digits=12,
@@ -197,7 +202,11 @@ class EditSerializer(TenantSerializer):
     kind = StrictChoice(choices=EditKind.choices)
     method = StrictChoice(choices=Method.choices, required=False, allow_blank=True)
     amount = StrictInteger(
-        min_value=0, required=False, write_only=True, help_text="Wh or litres, of `edit`."
+        min_value=0,
+        max_value=MOST_AMOUNT,
+        required=False,
+        write_only=True,
+        help_text="Wh or litres, of `edit`.",
     )
     anyway = StrictBoolean(
         default=False, write_only=True, help_text="Also if it is more than can be delivered."

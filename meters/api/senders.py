@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import logging
 import time
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,6 +19,9 @@ from meters.api.rates import Rates
 from meters.errors import StorageUnavailable, UnknownKey
 from meters.services.dialects import PLAIN, Dialect
 
+logger = logging.getLogger(__name__)
+LOOK_UP_S: Final = 5.0
+LONGEST_WAIT_S: Final = 12.0  # the look-up that is under way, one's own, and some room
 KNOWN_FOR_S: Final = 1.0  # a revoked key stops within two
 MOST_KNOWN: Final = 50_000
 DOUBT_S: Final = 60.0
@@ -82,26 +87,32 @@ class Senders:
         wanted = self._wanted[digest]
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
-        return await asyncio.shield(wanted)
+        try:
+            async with asyncio.timeout(LONGEST_WAIT_S):
+                return await asyncio.shield(wanted)
+        except TimeoutError as error:
+            raise StorageUnavailable("device keys were not read in time") from error
 
     async def _look(self) -> None:
         """Answer everybody who waits, with one query for all who came meanwhile."""
         while self._wanted:
             wanted, self._wanted = self._wanted, {}
             try:
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(LOOK_UP_S):
                     found = await self._query(list(wanted))
-            except (psycopg.Error, OSError, TimeoutError) as error:
-                await self._forget_connection()
+            except Exception as error:  # whatever it is: somebody waits
+                if not isinstance(error, psycopg.Error | OSError | TimeoutError):
+                    logger.exception("device keys not read")
                 for future in wanted.values():
-                    failure = StorageUnavailable("device keys cannot be read")
-                    failure.__cause__ = error
-                    future.set_exception(failure)
-                    future.exception()  # somebody may have gone away meanwhile
+                    _fail(future, error)
+                await self._forget_connection()
                 continue
             for digest, future in wanted.items():
-                self._remember(digest, found.get(digest))
-                future.set_result(found.get(digest))
+                if isinstance(sender := found.get(digest), Exception):
+                    _fail(future, sender)
+                    continue
+                self._remember(digest, sender)
+                future.set_result(sender)
 
     def _remember(self, digest: bytes, sender: Sender | None) -> None:
         for memory in (self._known, self._unknown_until, self._doubtful_until):
@@ -113,22 +124,35 @@ class Senders:
         else:
             self._known[digest] = sender
 
-    async def _query(self, digests: list[bytes]) -> dict[bytes, Sender]:
+    async def _query(self, digests: list[bytes]) -> dict[bytes, Sender | Exception]:
+        """The senders; of one whose declarations mean nothing here, why."""
         asked = time.monotonic()
         if self._connection is None:
             self._connection = await AsyncConnection.connect(self.url, autocommit=True)
         cursor = await self._connection.execute(LOOK_UP, [digests], binary=True)
-        return {
-            bytes(digest): Sender(
-                key_id, tenant_id, rate, meters, asked + KNOWN_FOR_S, _dialect(*declared)
-            )
-            for digest, key_id, tenant_id, rate, meters, *declared in await cursor.fetchall()
-        }
+        found: dict[bytes, Sender | Exception] = {}
+        for digest, key_id, tenant_id, rate, meters, *declared in await cursor.fetchall():
+            until = asked + KNOWN_FOR_S
+            try:
+                dialect = _dialect(*declared)
+                found[bytes(digest)] = Sender(key_id, tenant_id, rate, meters, until, dialect)
+            except (ValueError, LookupError, OSError) as error:  # no such zone
+                logger.warning("device key not understood", extra={"device_key_id": key_id})
+                found[bytes(digest)] = error
+        return found
 
     async def _forget_connection(self) -> None:
         if self._connection is not None:
             connection, self._connection = self._connection, None
-            await connection.close()
+            with contextlib.suppress(psycopg.Error, OSError):
+                await connection.close()
+
+
+def _fail(wanted: asyncio.Future[Sender | None], error: Exception) -> None:
+    failure = StorageUnavailable("device keys cannot be read")
+    failure.__cause__ = error
+    wanted.set_exception(failure)
+    wanted.exception()  # somebody may have gone away meanwhile
 
 
 def _dialect(time_zone: str, epoch_unit: str, stamps_arrival: bool) -> Dialect:

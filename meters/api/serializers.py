@@ -22,6 +22,7 @@ from meters.models.quantities import NAMES, shortest
 from meters.services.installations import keep_meter
 
 LARGEST_REGISTER = 10**15
+MOST_MULTIPLIER = Decimal(1_000_000)
 LONGEST_PERIOD = timedelta(days=5 * 366)
 
 
@@ -113,6 +114,7 @@ def multiplier_field(**how: Any) -> serializers.DecimalField:
         max_digits=12,
         decimal_places=4,
         min_value=Decimal("0.0001"),
+        max_value=MOST_MULTIPLIER,
         required=False,
         help_text="CT × PT: what one unit of the register stands for.",
         **how,

@@ -46,5 +46,6 @@ urlpatterns = [
     path("", include(router.urls)),
     path("time", TimeView.as_view(), name="time"),
     path("cron/poll", connections.cron_poll, name="cron_poll"),
-    path("webhooks/chirpstack/<str:token>", chirpstack.chirpstack, name="chirpstack"),
+    path("webhooks/chirpstack", chirpstack.chirpstack, name="chirpstack"),
+    path("webhooks/chirpstack/<str:token>", chirpstack.chirpstack, name="chirpstack_by_address"),
 ]

@@ -256,7 +256,7 @@ class ValidationRuleViewSet(CreateRow, ChangeRow, DeleteRow, TenantViewSet):
     serializer_class = ValidationRuleSerializer
     filterset_class = ValidationRuleFilter
     ordering_fields, ordering = ("code", "changed_at"), "code"
-    verbs = {"catalogue": "view", "preview": "view"}
+    verbs = {"catalogue": "view", "preview": "change"}
 
     def get_queryset(self) -> QuerySet[ValidationRule]:
         return ValidationRule.objects.all()

@@ -56,7 +56,7 @@ def event_of(said: Mapping[str, Any]) -> Event:
     if not DEV_EUI.fullmatch(dev_eui):
         raise Malformed("no_device")
     counter = said.get("fCnt")
-    if counter is not None and (isinstance(counter, bool) or not isinstance(counter, int)):
+    if counter is not None and not _is_counter(counter):
         raise Malformed("bad_value")
     found = said.get("object")
     return Event(
@@ -114,6 +114,11 @@ def _leaves(said: Mapping[str, Any], before: str = "", depth: int = 0) -> Iterat
             yield from _leaves(value, f"{before}{name}.", depth + 1)
         else:
             yield f"{before}{name}", value
+
+
+def _is_counter(value: Any) -> bool:
+    """LoRaWAN's frame counters have 32 bits."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32
 
 
 def _at(said: Mapping[str, Any]) -> datetime | None:

@@ -119,10 +119,10 @@ def register(value: Any, factor: int | Decimal = 1) -> int | None:
     found = number(value)
     if found is None:
         return None
-    whole = int((Decimal(str(found)) * factor).quantize(Decimal(1), ROUND_HALF_UP))
-    if not 0 <= whole <= LARGEST_REGISTER:
+    exact = Decimal(str(found)) * factor
+    if not 0 <= exact <= LARGEST_REGISTER:
         raise Malformed("bad_value")
-    return whole
+    return int(exact.quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def instant(value: Any, zone: tzinfo = UTC) -> datetime | None:

@@ -31,6 +31,7 @@ COMPLAINTS: Final[dict[str, Any]] = {  # lazy texts
     "cloud_refuses": _("The cloud refuses."),
     "bad_checksum": _("What the device says arrives damaged."),
     "no_values": _("The device says nothing that the map knows."),
+    "impossible_time": _("The device says a time that cannot be; its readings are set apart."),
     "device_offline": _("The device says that it is offline."),
     "bad_password": _("User or password are not accepted."),
     "bad_protocol": _("The broker does not speak MQTT 3.1.1."),

@@ -11,6 +11,19 @@ import struct
 from dataclasses import dataclass
 from typing import Final, Literal
 
+MAX_REGISTER: Final = 10**15
+# Of instantaneous values by unit: beyond any device, and small enough that no sum overflows.
+MOST: Final[dict[str, float]] = {
+    **dict.fromkeys(("W", "var", "VA"), 1e11),
+    "1": 1e3,
+    "Hz": 1e5,
+    "V": 1e7,
+    "A": 1e7,
+    "L/s": 1e7,
+    "bar": 1e5,
+    "°C": 1e4,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
@@ -19,6 +32,11 @@ class Quantity:
     name: str
     kind: Literal["register", "instant"]
     unit: str
+
+    @property
+    def largest(self) -> float:
+        """What no device can mean to say more of, in either direction."""
+        return MAX_REGISTER if self.kind == "register" else MOST[self.unit]
 
 
 def _registers(*names: tuple[str, str]) -> list[Quantity]:

@@ -22,7 +22,6 @@ ML_PER_L: Final = 1000
 QUARTER: Final = timedelta(seconds=INTERVAL_SECONDS)
 BASE_SHARE: Final = 20  # the base load is what is exceeded in 19 of 20 samples
 FILLED: Final = frozenset({Quality.ESTIMATED, Quality.EDITED})
-VIEWS: Final = ("day", "week", "month", "year")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from meters.selectors import series
 from meters.selectors.series import Bar, Measure, Summary
 
 WEEK: Final = 7
-HEAT_DAYS: Final = 31
 DECEMBER: Final = 12
 
 

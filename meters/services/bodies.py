@@ -33,11 +33,8 @@ from meters.services.samples import (
 )
 
 LONGEST_INTEGER: Final = 20
-_Envelope: Final = msgspec.defstruct(
-    "_RawEnvelope", [("readings", list[msgspec.Raw])], forbid_unknown_fields=True
-)
-_raw_items: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_raw_envelope: Final = msgspec.json.Decoder(_Envelope)
+# Finds where a value ends, and takes what the schema's reader stumbles over: half a surrogate pair.
+_any_json: Final = json.JSONDecoder(parse_int=str, parse_float=str)
 _strict: Final = msgspec.json.Decoder(Sample)
 
 
@@ -77,8 +74,8 @@ def read_body(body: bytes, dialect: Dialect = PLAIN, *, now: datetime | None = N
     except BadReadings as error:
         if isinstance(error, TooLarge) or error.error_code == "empty":
             raise
-        if not isinstance(error, Unprocessable) and not _has_lines(body):
-            raise  # no JSON: nothing tells where an item ends
+        if not isinstance(error, Unprocessable) and not _has_items(body):
+            raise  # one reading, and no JSON
         found = _item_by_item(body, error, dialect, now or datetime.now(tz=UTC))
     if not found.items:
         raise found.faults[min(found.faults)]
@@ -87,31 +84,71 @@ def read_body(body: bytes, dialect: Dialect = PLAIN, *, now: datetime | None = N
 
 def _item_by_item(body: bytes, whole: BadReadings, dialect: Dialect, now: datetime) -> Said:
     items = _split(body, whole)
-    if len(items) > MAX_READINGS:
-        raise TooLarge(_("At most %(limit)s readings fit in a request."), limit=MAX_READINGS)
+    _refuse_too_many(items)
     gathered = _Gathered()
     for item, raw in enumerate(items):
         try:
-            _take(gathered, item, bytes(raw), dialect, now)
+            _take(gathered, item, raw, dialect, now)
         except BadReadings as fault:
             gathered.faults[item] = fault
+        except (RecursionError, UnicodeError, ArithmeticError) as error:
+            gathered.faults[item] = _unreadable(item, error)
     samples = by_row(gathered.rows)[0] if gathered.rows else Samples([], [], (), [])
     return Said(samples, gathered.items, gathered.faults, gathered.alike, gathered.doubts)
 
 
-def _split(body: bytes, whole: BadReadings) -> Sequence[bytes | msgspec.Raw]:
+def _split(body: bytes, whole: BadReadings) -> list[bytes]:
+    """The items as they were sent, each still to be read; `whole` when nothing tells them apart."""
+    opened = OPENS_ENVELOPE.match(body)
+    if opened is None and body.lstrip()[:1] != b"[":
+        lines = body.split(b"\n") if _has_lines(body) else [body]
+        return [line for line in lines if line.strip()]
+    text = body.decode(errors="surrogateescape")  # bytes that are no text stay in their item
     try:
-        if body.lstrip()[:1] == b"[":
-            return _raw_items.decode(body)
-        if OPENS_ENVELOPE.match(body):
-            wrapped: Any = _raw_envelope.decode(body)
-            found: list[msgspec.Raw] = wrapped.readings
-            return found
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        items, rest = _cut(text, opened.end() if opened else 0)
+    except (ValueError, IndexError, RecursionError):
         raise whole from None
-    if _has_lines(body):
-        return [line for line in body.split(b"\n") if line.strip()]
-    return [body]
+    left = text[rest:].strip()
+    if opened and left[:1] == "," and isinstance(whole, Unprocessable):
+        raise Unprocessable(
+            _("The body must say “readings” once, and nothing beside it."), code="repeated_field"
+        )
+    if left != ("}" if opened else ""):
+        raise whole
+    return [text[start:end].encode(errors="surrogateescape") for start, end in items]
+
+
+def _cut(text: str, start: int) -> tuple[list[tuple[int, int]], int]:
+    """Where the items of a list lie, and where the list ends. Raises TooLarge."""
+    items: list[tuple[int, int]] = []
+    place = _past_space(text, start)
+    if text[place] != "[":
+        raise ValueError(text[place])
+    while text[place] != "]":
+        if text[place] != ("," if items else "["):
+            raise ValueError(text[place])
+        begin = _past_space(text, place + 1)
+        _value, end = _any_json.raw_decode(text, begin)
+        items.append((begin, end))
+        _refuse_too_many(items)
+        place = _past_space(text, end)
+    return items, place + 1
+
+
+def _refuse_too_many(items: Sequence[Any]) -> None:
+    if len(items) > MAX_READINGS:
+        raise TooLarge(_("At most %(limit)s readings fit in a request."), limit=MAX_READINGS)
+
+
+def _past_space(text: str, place: int) -> int:
+    while text[place] in " \t\r\n":
+        place += 1
+    return place
+
+
+def _has_items(body: bytes) -> bool:
+    """Whether one may look for an item's end although the whole is not understood."""
+    return body.lstrip()[:1] == b"[" or OPENS_ENVELOPE.match(body) is not None or _has_lines(body)
 
 
 def _has_lines(body: bytes) -> bool:
@@ -176,6 +213,17 @@ def _of_item(item: int, error: BadReadings) -> BadReadings:
     return type(error)(error.msgid, code=error.error_code, **facts)
 
 
+def _unreadable(item: int, error: Exception) -> BadReadings:
+    """What is JSON by its grammar, and yet no text or number of ours."""
+    if isinstance(error, RecursionError):
+        return BadReadings(_("Item %(item)s is nested too deeply."), item=item)
+    if isinstance(error, UnicodeError):
+        return Unprocessable(_("Item %(item)s holds text that cannot be stored."), item=item)
+    return Unprocessable(
+        _("Item %(item)s holds a number that is out of range."), code="out_of_range", item=item
+    )
+
+
 def _joined(row: Any, more: Any) -> bool:
     """Add what `more` says to the row; False, and no change, when they contradict each other."""
     added: dict[str, Any] = {}
@@ -203,7 +251,7 @@ def _loads(item: int, raw: bytes) -> Any:
     try:
         return json.loads(
             raw,
-            parse_float=Decimal,
+            parse_float=Decimal,  # raises ArithmeticError for the exponents that it cannot hold
             parse_int=_integer,
             parse_constant=_refuse_constant,
             object_pairs_hook=_once,
@@ -215,8 +263,6 @@ def _loads(item: int, raw: bytes) -> Any:
             item=item,
             field=error.name[:64],
         ) from error
-    except RecursionError as error:
-        raise BadReadings(_("The body is nested too deeply.")) from error
     except ValueError as error:  # a constant, or a bad line
         raise BadReadings(
             _("Item %(item)s is not JSON: %(why)s."), item=item, why=str(error)[:200]
@@ -238,9 +284,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return names
 
 
-def _integer(text: str) -> int:
-    """The number; of one that is far out of any range, as much as says so."""
-    return int(text[:LONGEST_INTEGER])
+def _integer(text: str) -> int | Decimal:
+    """The number, as it was written. One far out of any range is no `int`: that would be slow."""
+    return int(text) if len(text) <= LONGEST_INTEGER else Decimal(text)
 
 
 def _refuse_constant(text: str) -> Any:

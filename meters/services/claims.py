@@ -204,11 +204,6 @@ def release(holder: str, claimed: Iterable[Claimed]) -> None:
             cursor.execute(RELEASE, [tenant_id, holder, ids, fences])
 
 
-def is_polling_wanted(drivers: Sequence[str]) -> bool:
-    """Whether any tenant has a connection to ask."""
-    return seconds_to_next(drivers) is not None
-
-
 def seconds_to_next(drivers: Sequence[str]) -> float | None:
     """When the next connection of any tenant is due, whoever holds it; None when there is none."""
     with connection.cursor() as cursor:

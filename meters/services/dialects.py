@@ -99,6 +99,9 @@ class _Words:
     def refuse(self, sentence: str, code: str, field: str, **facts: Any) -> BadReadings:
         return Unprocessable(sentence, code=code, item=self.item, field=field[:64], **facts)
 
+    def out_of_range(self, name: str) -> BadReadings:
+        return self.refuse(_("Item %(item)s: “%(field)s” is out of range."), "out_of_range", name)
+
     def twice(self, one: str, other: str) -> BadReadings:
         return self.refuse(
             _("Item %(item)s: “%(field)s” and “%(other)s” say different values of one thing."),
@@ -162,9 +165,7 @@ def _from_epoch(words: _Words, name: str, value: int | Decimal, unit: str) -> da
     try:
         return _UNIX + timedelta(microseconds=int(_bounded(Decimal(value)) * _MICROSECONDS[unit]))
     except (OverflowError, decimal.DecimalException) as error:
-        raise words.refuse(
-            _("Item %(item)s: “%(field)s” is out of range."), "out_of_range", name
-        ) from error
+        raise words.out_of_range(name) from error
 
 
 def _in_zone(
@@ -231,6 +232,8 @@ def _keep(
 ) -> bool:
     """Take a value under its quantity. False when nobody knows the name."""
     if name in NAMES:
+        if isinstance(value, Decimal) and not abs(value) <= LARGEST:
+            raise words.out_of_range(name)
         return _place(words, found, origin, name, name, plain(value))
     if (alias := ALIASES.get(name.lower())) is not None:
         if alias.quantity == EXTRA:
@@ -306,12 +309,10 @@ def _base(words: _Words, name: str, alias: Alias, value: Any) -> int | float:
     try:
         base = _bounded(Decimal(value)) * alias.scale + alias.offset
         if alias.quantity in REGISTERS:
-            return int(_bounded(base).to_integral_value(ROUND_HALF_UP))
+            return int(_counted(base).to_integral_value(ROUND_HALF_UP))
         return float(base)
     except (OverflowError, decimal.DecimalException) as error:
-        raise words.refuse(
-            _("Item %(item)s: “%(field)s” is out of range."), "out_of_range", name
-        ) from error
+        raise words.out_of_range(name) from error
 
 
 def _bounded(value: Decimal) -> Decimal:
@@ -320,10 +321,19 @@ def _bounded(value: Decimal) -> Decimal:
     return value
 
 
+def _counted(base: Decimal) -> Decimal:
+    """What a register can say. Less than nothing is refused before it rounds to nothing."""
+    if base < 0:
+        raise OverflowError
+    return _bounded(base)
+
+
 def plain(value: Any) -> Any:
-    """Decimals as the floats that the schema takes."""
-    if isinstance(value, Decimal):
-        return float(value)
+    """Decimals as the floats that the schema takes; it takes none that lie deeper than `extra`."""
     if isinstance(value, dict):
-        return {name: plain(inner) for name, inner in value.items()}
-    return value
+        return {name: _float(inner) for name, inner in value.items()}
+    return _float(value)
+
+
+def _float(value: Any) -> Any:
+    return float(value) if isinstance(value, Decimal) else value

@@ -19,7 +19,7 @@ from meters.models.interval import INTERVAL_SECONDS, ML_PER_L, WS_PER_WH
 from meters.selectors.register_events import measure
 from meters.services import estimation
 from meters.services import interval_sql as sql
-from meters.services.meter_facts import COLUMNS, MAIN_REGISTERS, most_in
+from meters.services.meter_facts import COLUMNS, MAIN_REGISTERS, MOST_AMOUNT, most_in, too_much
 from meters.services.touching import touch
 
 QUARTER: Final = timedelta(seconds=INTERVAL_SECONDS)
@@ -47,6 +47,8 @@ def edit_interval(
         raise BadEdit(_("%(register)s is not a register.") % {"register": register})
     if amount < 0:
         raise BadEdit(_("An amount is not negative."), "negative")
+    if amount > MOST_AMOUNT:
+        raise BadEdit(too_much(), "out_of_range")
     if not anyway and amount > _most(meter, period, register):
         raise Doubtful(
             _("%(amount)s in %(time)s is more than the meter can deliver. Tick to book it anyway.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +15,7 @@ LARGEST_PART: Final = 19_000_000  # below a stored file's 20 MB, whatever the la
 XLSX_ROWS: Final = 100_000  # a sheet of so many rows takes a few seconds
 CHECK_EVERY: Final = 500
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 CSV_TYPE, GZIP_TYPE = "text/csv; charset=utf-8", "application/gzip"
 XLSX_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -21,6 +23,11 @@ XLSX_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.
 def harmless(text: str) -> str:
     """Text that a sheet shows and never runs: `'=1+1` for `=1+1`."""
     return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def printable(text: str) -> str:
+    """Text that XML can hold: a workbook refuses control characters."""
+    return UNPRINTABLE.sub("", text)
 
 
 class Writer(Protocol):
@@ -103,7 +110,7 @@ class XlsxPart:
 
     def _cell(self, value: Any) -> Any:
         if isinstance(value, str):
-            return harmless(value)
+            return harmless(printable(value))
         if isinstance(value, datetime):
             return value.replace(tzinfo=None)
         return value

@@ -48,6 +48,7 @@ from meters.services.export_files import CsvPart, Writer, XlsxPart
 from meters.services.patience import let_long_queries_run
 
 KEPT: Final = timedelta(days=7)
+MOST_FAILURES: Final = 5
 FETCHED: Final = 2_000
 MOST_METERS: Final = 5_000
 LONGEST: Final = timedelta(days=20 * 366)
@@ -159,7 +160,35 @@ def open_exports(limit: int = 100) -> list[tuple[int, int]]:
 
 
 def work_on_export(tenant_id: int, export_id: int, *, now: datetime) -> None:
-    """Write the parts that are not there yet. Safe to call twice and at once."""
+    """Write the parts that are not there yet. Safe to call twice and at once.
+
+    What fails is tried again by the sweep, and given up, with the reason, after MOST_FAILURES.
+    """
+    try:
+        _write_parts(tenant_id, export_id, now)
+    except Exception as error:
+        logger.exception("export not written", extra={"export_id": export_id})
+        with acting_for(tenant_id):
+            _count_failure(export_id, error)
+
+
+def _count_failure(export_id: int, error: Exception) -> None:
+    """A failure since the last part that was written; too many of them end the export."""
+    job = ReadingExport.objects.filter(pk=export_id, state=ExportState.RUNNING).first()
+    if job is None:
+        return
+    failures = job.cursor.get("failures", 0) + 1
+    is_over = failures >= MOST_FAILURES
+    sentence = _("It could not be written (%(why)s), which was recorded. Ask for it again.")
+    ReadingExport.objects.filter(pk=job.pk).update(
+        cursor={**job.cursor, "failures": failures},
+        state=ExportState.FAILED if is_over else ExportState.RUNNING,
+        error=sentence % {"why": type(error).__name__} if is_over else "",
+        worked_at=Now(),  # the sweep leaves it alone for a minute
+    )
+
+
+def _write_parts(tenant_id: int, export_id: int, now: datetime) -> None:
     with acting_for(tenant_id):
         job = ReadingExport.objects.filter(pk=export_id, state=ExportState.RUNNING).first()
         if job is not None and not job.columns:

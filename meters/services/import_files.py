@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
@@ -18,10 +19,17 @@ from meters.errors import BadFile
 MOST_TEXT: Final = 250_000_000  # bytes unpacked: a file of 20 MB that becomes more is no file
 DELIMITERS: Final = "\t;|,"  # the first wins where two fit: a comma may be a decimal sign
 SAMPLE: Final = 200
+LOOKED_AT: Final = 10_000  # lines, most of them empty, among which those of the sample must be
+MOST_ROWS: Final = 1_048_576  # of a sheet: Excel's own limit
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# What the reader of workbooks raises for what is none: it believes every number and reference.
+_NO_WORKBOOK: Final = (
+    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, SyntaxError, NotImplementedError),
+    *(ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError),
 )
 Line = tuple[int, Sequence[Any]]  # its number in the file, and its cells
 
@@ -114,8 +122,14 @@ def xlsx_lines(content: bytes, sheet: str) -> Iterator[Line]:
             raise BadFile(_("There is no sheet “%(name)s”.") % {"name": sheet}, "bad_mapping")
         page = book[sheet]
         page.reset_dimensions()  # what the file claims may be wrong, and then rows are left out
-        yield from enumerate(page.iter_rows(values_only=True), start=1)
-    except (zipfile.BadZipFile, KeyError, ValueError, SyntaxError, EOFError) as error:
+        for number, cells in enumerate(page.iter_rows(values_only=True), start=1):
+            if number > MOST_ROWS:  # a row may claim any number, and those before it would be empty
+                raise BadFile(
+                    _("A sheet of this file has more than %(limit)s rows.") % {"limit": MOST_ROWS},
+                    "unreadable_file",
+                )
+            yield number, cells
+    except _NO_WORKBOOK as error:
         raise _unreadable(error) from error
     finally:
         book.close()
@@ -130,7 +144,7 @@ def _book(content: bytes) -> Any:
         if size > 2 * MOST_TEXT:
             raise BadFile(_("The file is too large when unpacked."), "file_too_large")
         return load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, SyntaxError, OSError) as error:
+    except _NO_WORKBOOK as error:
         raise _unreadable(error) from error
 
 
@@ -145,7 +159,8 @@ def lines_of(
 
 def first_lines(lines: Iterator[Line], count: int = SAMPLE) -> list[Line]:
     """The first lines that say anything."""
-    said = (line for line in lines if any(cell not in (None, "") for cell in line[1]))
+    looked_at = islice(lines, LOOKED_AT)
+    said = (line for line in looked_at if any(cell not in (None, "") for cell in line[1]))
     return list(islice(said, count))
 
 

@@ -9,31 +9,29 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from meters.models.quantities import REGISTERS
+from meters.models.quantities import MAX_REGISTER, QUANTITIES, REGISTERS
 from meters.services.import_cells import BadCell, Clock, Local, number_reader
 from meters.services.import_files import lines_of
 from meters.services.import_mapping import Mapping as FileMapping
 from meters.services.import_mapping import ValueColumn, target
 from meters.services.import_units import fits
+from meters.services.ingest import NEWEST, OLDEST
 from meters.services.samples import (
     COLUMNS,
     EPOCH,
-    MAX_INSTANT,
-    MAX_REGISTER,
     MICROSECOND,
     Samples,
 )
 
 CHUNK_ROWS: Final = 20_000
 LISTED: Final = 500  # rows of a chunk that are listed with their reason; all are counted
-OLDEST: Final = timedelta(days=5 * 365 + 1)
-NEWEST: Final = timedelta(hours=1)
 WHOLE: Final = Decimal(1)
+_LARGEST: Final = {quantity.name: quantity.largest for quantity in QUANTITIES}
 OF_THE_LINE: Final = frozenset({"bad_time", "too_old", "in_future", "settled"})  # said once
 MOST_EXTRAS, LONGEST_EXTRA = 32, 200
 
@@ -296,7 +294,7 @@ class _Reader:
 
         def instant(cell: Any, meter: KnownMeter) -> float | None:
             value = number(cell)
-            return None if value is None else _bounded(float(value * factor))
+            return None if value is None else _bounded(column.quantity, float(value * factor))
 
         return instant
 
@@ -317,7 +315,8 @@ class _Reader:
             if meter.sample_seconds < seconds:
                 raise _No("interval_too_long")
             turned = column.quantity != "volume_l" and is_export != (meter.kind == "solar")
-            return _bounded(float(value * per) * (-1 if turned else 1))
+            said = "flow_l_per_s" if column.quantity == "volume_l" else "power_w"
+            return _bounded(said, float(value * per) * (-1 if turned else 1))
 
         return mean
 
@@ -361,8 +360,8 @@ def _extra(cell: Any, meter: KnownMeter) -> dict[str, Any] | None:
     return found
 
 
-def _bounded(value: float) -> float:
-    if not -MAX_INSTANT <= value <= MAX_INSTANT:
+def _bounded(quantity: str, value: float) -> float:
+    if not -_LARGEST[quantity] <= value <= _LARGEST[quantity]:
         raise _No("out_of_range")
     return value
 

@@ -44,6 +44,7 @@ from meters.services.settled import settled_before
 
 SOURCE_KEPT: Final = timedelta(days=90)
 MOST_NAMED: Final = 3
+MOST_FAILURES: Final = 5  # in a row
 logger = logging.getLogger(__name__)
 KEEP_CHUNK: Final = (
     "SELECT meters_keep_chunk(%s, %s, %s, %s::jsonb, %s::bigint[], %s::timestamptz[], "
@@ -184,6 +185,22 @@ def work_on_import(tenant_id: int, import_id: int, *, now: datetime) -> None:
     except BadFile as error:
         logger.info("import not readable", extra={"import_id": import_id})
         _end(job, ImportState.FAILED, error=str(error)[:500])
+    except Exception as error:
+        if job.state != ImportState.CHECKING:  # rows are stored already: it must go on
+            raise
+        logger.exception("import not read", extra={"import_id": import_id})
+        _count_failure(job, error)
+
+
+def _count_failure(job: ReadingImport, error: Exception) -> None:
+    """The sweep tries again, until too many failures in a row end the import."""
+    with acting_for(job.tenant_id):
+        report = ReadingImport.objects.values_list("report", flat=True).get(pk=job.pk)
+        failures = report.get("failures", 0) + 1
+        _heard(job, report={**report, "failures": failures})
+    if failures >= MOST_FAILURES:
+        sentence = _("The file could not be taken in (%(why)s), which was recorded.")
+        _end(job, ImportState.FAILED, error=sentence % {"why": type(error).__name__})
 
 
 def open_imports(limit: int = 100) -> list[tuple[int, int]]:

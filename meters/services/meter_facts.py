@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
 from meters.models import Meter, MeterKind
 from meters.services.detection import Limits
 from meters.services.local_days import Stay, zone_at
@@ -20,6 +22,8 @@ MOST_L_PER_H: Final = 3_600_000
 MOST_FROM_ZERO_W: Final = 100_000
 MOST_FROM_ZERO_L_PER_H: Final = 20_000
 HOUR_S: Final = 3_600
+# What a person may book at most (Wh or L), whatever the meter: sums of it fit the database.
+MOST_AMOUNT: Final = 10**12
 # The register that an installation's start and end values are of.
 MAIN_REGISTERS: Final[dict[str, str]] = {
     MeterKind.ENERGY: "energy_import_wh",
@@ -113,3 +117,8 @@ def multiplier_at(placements: Sequence[Placement], seconds: float) -> Decimal:
         if placement.starts <= seconds < placement.ends:
             return placement.multiplier
     return Decimal(1)
+
+
+def too_much() -> str:
+    """The sentence for an amount above MOST_AMOUNT."""
+    return _("At most %(most)s Wh or litres can be booked at once.") % {"most": f"{MOST_AMOUNT:,}"}

@@ -17,9 +17,10 @@ from meters.models import EventKind, EventState, Meter, RegisterEvent
 from meters.selectors.register_events import measure, used_in
 from meters.services.corrected import Corrected
 from meters.services.detection import EXCURSIONS, UNKNOWN, Found
-from meters.services.meter_facts import instant, most_in
+from meters.services.meter_facts import MOST_AMOUNT, instant, most_in, too_much
 from meters.services.touching import A_MOMENT, touch
 
+MOST_FACTOR: Final = 1_000_000
 # What a person may say instead. Readings can only be left out where some were found to be.
 CORRECTIONS: Final = (
     EventKind.ROLLOVER,
@@ -124,6 +125,13 @@ def correct_event(
         raise BadDecision(_("Say first how many digits the register has."), "digits_missing")
     if used is not None and used < 0:
         raise BadDecision(_("An amount is not negative."), "negative")
+    if used is not None and used * _behind(event) > MOST_AMOUNT:
+        raise BadDecision(too_much(), "out_of_range")
+    if factor is not None and not 0 <= factor <= MOST_FACTOR:
+        raise BadDecision(
+            _("Values can be multiplied by at most %(most)s.") % {"most": MOST_FACTOR},
+            "out_of_range",
+        )
     event = _explained(event, EventKind(kind), used, factor)
     if not anyway:
         _refuse_impossible(event)
@@ -157,6 +165,12 @@ def _refuse_impossible(event: RegisterEvent) -> None:
         _("%(amount)s in %(time)s is more than the meter can deliver. Tick to book it anyway.")
         % {"amount": measure(event.register, booked), "time": when.duration(time)}
     )
+
+
+def _behind(event: RegisterEvent) -> Decimal:
+    """The largest transformers the meter ever served behind: each unit stands for so many."""
+    serving = event.meter.installations.values_list("multiplier", flat=True)
+    return max(serving, default=Decimal(1))
 
 
 def _offset(event: RegisterEvent, used: int | None) -> int | None:

@@ -77,11 +77,6 @@ class Swept:
     kept: dict[date, str] = field(default_factory=dict)
 
 
-def chosen_retention() -> Retention:
-    """The open tenant's setting; made with "for ever" when there is none."""
-    return Retention.objects.get_or_create(tenant_id=current_tenant_id())[0]
-
-
 def floors(keep_months: int, now: datetime) -> tuple[datetime, datetime]:
     """Since when raw readings are kept, and before when all is settled for good."""
     month = now.astimezone(UTC).date().replace(day=1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,22 +23,22 @@ import msgspec
 from django.utils.translation import gettext_noop as _
 
 from meters.errors import BadReadings, TooLarge, Unprocessable
-from meters.models.quantities import NAMES, QUANTITIES, Quantity
+from meters.models.quantities import MAX_REGISTER, NAMES, QUANTITIES, Quantity
 
 MAX_READINGS: Final = 20_000
-MAX_REGISTER: Final = 10**15
-MAX_INSTANT: Final = 1e12
 EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's own
 MICROSECOND: Final = timedelta(microseconds=1)
 
 _Register = Annotated[int, msgspec.Meta(ge=0, le=MAX_REGISTER)]
-_Instant = Annotated[float, msgspec.Meta(ge=-MAX_INSTANT, le=MAX_INSTANT)]
 _Short = Annotated[str, msgspec.Meta(max_length=200)]
-_Extra = Annotated[dict[_Short, _Short | float | bool | None], msgspec.Meta(max_length=32)]
+_Finite = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+_Extra = Annotated[dict[_Short, _Short | _Finite | bool | None], msgspec.Meta(max_length=32)]
 
 
 def _kind(quantity: Quantity) -> Any:
-    return _Register if quantity.kind == "register" else _Instant
+    if quantity.kind == "register":
+        return _Register
+    return Annotated[float, msgspec.Meta(ge=-quantity.largest, le=quantity.largest)]
 
 
 def _field(quantity: Quantity) -> tuple[str, Any, None]:
@@ -266,8 +267,10 @@ def _refuse_repeated_names(body: bytes, words: int) -> None:
     if body.count(b'"') == 2 * words:
         return
     try:
-        for part in body.splitlines() if is_lines(body) else [body]:
-            json.loads(part or b"null", object_pairs_hook=_once)
+        for part in body.split(b"\n") if is_lines(body) else [body]:  # as the schema's reader cuts
+            json.loads(
+                part.strip() or b"null", object_pairs_hook=_once, parse_int=str, parse_float=str
+            )
     except RecursionError as error:
         raise BadReadings(_("The body is nested too deeply.")) from error
     except ValueError:  # stricter than the schema's own reader, which has already understood it

@@ -1,6 +1,6 @@
 """What LoRaWAN meters say through ChirpStack, kept once.
 
-The address holds a device key: the same thing that opens the ingest endpoint, made, shown once,
+The request carries a device key: the same thing that opens the ingest endpoint, made, shown once,
 replaced and revoked in the same place; it says which meters may be spoken for. An uplink that was
 kept is known by the server's own id, and for a few minutes by the device's frame counter, in case
 two servers heard it. An answer means that the readings are committed.
@@ -27,7 +27,7 @@ from meters.drivers.pushed import Malformed
 from meters.errors import BadReadings, Unprocessable
 from meters.models import Connection, ConnectionDriver, ConnectionState, Uplink
 from meters.models.quantities import QUANTITIES
-from meters.services.ingest import INGEST, store_readings
+from meters.services.ingest import INGEST, NEWEST, OLDEST, store_readings
 from meters.services.outages import translated
 from meters.services.samples import samples_of
 
@@ -37,14 +37,19 @@ MARK: Final = "plsk_"
 SAME_FRAME_WITHIN: Final = timedelta(minutes=5)
 KNOWN_FOR: Final = timedelta(days=2)
 UNITS: Final = {quantity.name: quantity.unit for quantity in QUANTITIES}
-SENDER: Final = "SELECT tenant_id, meters FROM meters_senders(ARRAY[%s::bytea])"
+SENDER: Final = (
+    "SELECT key_id, tenant_id, rate_per_minute, meters FROM meters_senders(ARRAY[%s::bytea])"
+)
+TENANTS: Final = "SELECT meters_tenants_with_meters()"
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """A device key that was shown: whose it is, and the meters it may speak for, by name."""
+    """A device key that was shown: whose it is, how often it may, and its meters by name."""
 
+    key_id: int
     tenant_id: int
+    rate_per_minute: int | None
     meters: Mapping[str, int]
 
 
@@ -67,8 +72,10 @@ def door_of(secret: str) -> Door | None:
         found = cursor.fetchone()
     if found is None:
         return None
-    meters = json.loads(found[1]) if isinstance(found[1], str) else found[1]
-    return Door(found[0], {name.lower(): meter_id for name, meter_id in meters.items()})
+    key_id, tenant_id, rate, said = found
+    meters = json.loads(said) if isinstance(said, str) else said
+    by_name = {name.lower(): meter_id for name, meter_id in meters.items()}
+    return Door(key_id, tenant_id, rate, by_name)
 
 
 def keep_event(door: Door, kind: str, said: Mapping[str, Any], *, now: datetime) -> Outcome:
@@ -85,8 +92,15 @@ def keep_event(door: Door, kind: str, said: Mapping[str, Any], *, now: datetime)
 
 
 def forget_uplinks(now: datetime) -> int:
-    """Forget which uplinks were kept two days ago; the number of those. In the open tenant."""
-    return Uplink.objects.filter(heard_at__lt=now - KNOWN_FOR).delete()[0]
+    """Forget which uplinks were kept two days ago, of every tenant; the number of those."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(TENANTS)
+        tenants = [row[0] for row in cursor.fetchall()]
+    forgotten = 0
+    for tenant_id in tenants:
+        with acting_for(tenant_id):
+            forgotten += Uplink.objects.filter(heard_at__lt=now - KNOWN_FOR).delete()[0]
+    return forgotten
 
 
 def _keep(door: Door, kind: str, event: Event, now: datetime) -> Outcome:
@@ -111,8 +125,9 @@ def _keep_uplink(
     door: Door, event: Event, meter_id: int, connection: Connection | None, now: datetime
 ) -> Outcome:
     measured_at = event.at or now
+    is_possible = now - OLDEST <= measured_at <= now + NEWEST
     with acting_for(door.tenant_id):
-        if _is_known(event, meter_id, measured_at):
+        if is_possible and _is_known(event, meter_id, measured_at):
             return Outcome(is_duplicate=True)
     try:
         fields = fields_of(connection.options if connection else {}, UNITS)
@@ -129,6 +144,9 @@ def _keep_uplink(
         stored = store_readings(
             door.tenant_id, {"it": meter_id}, samples_of([row]), now=now
         ).accepted
+    if not is_possible:  # its values wait in quarantine, once; there is nothing to know it by
+        _tell(door, connection, "impossible_time", now)
+        return Outcome(note="impossible_time")
     with acting_for(door.tenant_id):
         Uplink.objects.get_or_create(
             deduplication_id=event.deduplication_id or uuid4(),

@@ -56,6 +56,8 @@ class Maker:
             self.said_twice,
             self.old_form,
             self.broken_lines,
+            self.odd_json,
+            self.two_envelopes,
         ]
 
     def body(self) -> tuple[bytes, dict[str, str]]:
@@ -178,6 +180,31 @@ class Maker:
     def broken_lines(self) -> bytes:
         line = b'{"measured_at": "x", "power_w": 1}'
         return b"\n".join([line, line[:-5], b"]", line + line][: self.chance.randint(2, 4)])
+
+    def odd_json(self) -> bytes:
+        """Valid by JSON's grammar, and still no text, number or depth of ours."""
+        odd = [
+            '"energy_kwh": 1e99999999999999999999',
+            '"voltage": 1e-99999999999999999999',
+            '"power_w": 1, "extra": {"a": 1e400}',
+            '"power_w": 1, "extra": {"a": ' + "9" * 5_000 + "}",
+            '"energy_kwh": -0.0001',
+            '"power_w": 1, "meter": ' + "9" * 30,
+            '"power_w": 1, "\\ud800": 1',
+            '"power_w": 1, "timestamp": "\\ud800"',
+            '"power_w": 1,\r"power_w": 2',
+            '"foo": ' + '{"a": ' * 700 + "1" + "}" * 700,
+        ]
+        at = self.reading()["measured_at"]
+        rows = [
+            f'{{"measured_at": "{at}", {self.chance.choice(odd)}}}'
+            for _ in range(self.chance.choice([1, 1, 2, 20]))
+        ]
+        return self.chance.choice(["[" + ",".join(rows) + "]", "\n".join(rows), rows[0]]).encode()
+
+    def two_envelopes(self) -> bytes:
+        one, other = json.dumps([self.reading()]), json.dumps([self.reading()])
+        return f'{{"readings": {one}, "readings": {other}}}'.encode()
 
 
 def bodies(count: int, seed: int, meter: str) -> Iterator[tuple[bytes, dict[str, str]]]:

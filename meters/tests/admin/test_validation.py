@@ -206,13 +206,14 @@ def test_a_rule_is_tried_before_it_is_kept(acacia: Tenant) -> None:
         assert row.parameters == {"at_least_hours": 1.5, "at_least_readings": 6}
 
 
-def test_a_viewer_tries_but_does_not_keep(acacia: Tenant) -> None:
+def test_a_viewer_reads_a_rule_and_neither_tries_nor_keeps_another(acacia: Tenant) -> None:
     browser = sign_in(acacia, role="viewer")
     link = reverse("admin:meters_validationrule_rule") + "?code=spike"
     said = {"severity": "warn", "is_enabled": "on", "percent_of_peak": 40, "times_step": 5}
 
-    answer = browser.post(link, {**said, "do": "save"})
+    answers = [browser.post(link, {**said, "do": do}) for do in ("preview", "save")]
 
-    assert answer.status_code == 200
+    assert [answer.status_code for answer in answers] == [403, 403]
+    assert b'value="preview"' not in browser.get(link).content
     with acting_for(acacia.pk):
         assert not ValidationRule.objects.exists()

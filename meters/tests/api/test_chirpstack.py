@@ -13,10 +13,11 @@ from django.utils import timezone
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from meters.errors import StorageUnavailable
-from meters.models import Connection, Meter, Reading, Uplink
+from meters.models import Connection, Meter, Quarantine, Reading, Uplink
 from meters.services import uplinks
 from meters.services.keys import revoke_key
 from meters.services.uplinks import forget_uplinks
+from meters.tasks.hearing import forget_old_uplinks
 from meters.testing import make_key, make_meter
 
 pytestmark = pytest.mark.commits
@@ -198,6 +199,10 @@ def test_an_unknown_or_revoked_key_learns_nothing(acacia: Tenant, baobab: Tenant
         ({}, 422),
         ({"deviceInfo": {"devEui": "short"}}, 422),
         ({"deviceInfo": {"devEui": DEV_EUI}, "fCnt": "7"}, 422),
+        ({"deviceInfo": {"devEui": DEV_EUI}, "fCnt": 2**32}, 422),
+        ({"deviceInfo": {"devEui": DEV_EUI}, "fCnt": 10**30}, 422),
+        ({"deviceInfo": {"devEui": DEV_EUI}, "fCnt": -1}, 422),
+        ({"deviceInfo": {"devEui": DEV_EUI}, "object": {"energy": -0.0001}}, 422),
         ({"deviceInfo": {"devEui": DEV_EUI}, "time": "yesterday"}, 422),
         ({"deviceInfo": {"devEui": DEV_EUI}, "deduplicationId": "x"}, 422),
         ({"deviceInfo": {"devEui": DEV_EUI}, "object": {"energy": "lots"}}, 422),
@@ -249,7 +254,43 @@ def test_kept_uplinks_are_forgotten_after_two_days(acacia: Tenant) -> None:
     now = timezone.now()
     post(secret, uplink(now))
 
+    assert forget_uplinks(now + timedelta(days=1)) == 0
+    assert forget_uplinks(now + timedelta(days=3)) == 1
+    forget_old_uplinks()  # as the timer does
     with acting_for(acacia.pk):
-        assert forget_uplinks(now + timedelta(days=1)) == 0
-        assert forget_uplinks(now + timedelta(days=3)) == 1
         assert Uplink.objects.count() == 0
+
+
+def test_the_key_may_come_in_a_header_and_keeps_its_rate(acacia: Tenant) -> None:
+    meter, _secret, _connection = connected(acacia)
+    with acting_for(acacia.pk):
+        secret = make_key(meter, rate_per_minute=3).secret
+    said = {"deviceInfo": {"devEui": DEV_EUI}}
+
+    def post_with(**headers: str) -> Any:
+        address = "/api/v1/webhooks/chirpstack?event=status"
+        body = json.dumps(said)
+        return Browser().post(address, body, content_type="application/json", headers=headers)
+
+    answers = [post_with(authorization=f"Bearer {secret}") for _ in range(8)]
+
+    assert answers[0].status_code == 200
+    assert sum(answer.status_code == 200 for answer in answers) <= 6  # a minute may end meanwhile
+    assert answers[-1].json()["code"] == "rate_limited"
+    assert 1 <= int(answers[-1]["Retry-After"]) <= 60
+    assert post_with().status_code == 404
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "9999-12-31T23:00:00Z"])
+def test_an_impossible_time_is_set_apart(acacia: Tenant, at: str) -> None:
+    _meter, secret, connection = connected(acacia)
+    said = {**uplink(timezone.now()), "time": at}
+
+    answers = [post(secret, said) for _ in range(2)]
+
+    assert [(a.status_code, a.json()["note"]) for a in answers] == [(200, "impossible_time")] * 2
+    assert readings(acacia) == []
+    with acting_for(acacia.pk):
+        assert Quarantine.objects.count() == 1
+        connection.refresh_from_db()
+        assert connection.last_error == "impossible_time"

@@ -4,13 +4,15 @@ import json
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client as Browser
+from django.urls import reverse
 
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
 from clients.testing import sign_in
 from meters.events import polling_asked
-from meters.models import Connection, ConnectionState, Meter, Reading
+from meters.models import Connection, ConnectionState, Forwarder, Meter, MqttBroker, Reading
 from meters.services.claims import HOLD, claim
 from meters.simulators.modbus import SimulatedMeter
 from meters.testing import make_connection, make_meter
@@ -241,3 +243,37 @@ def test_without_the_secret_nothing_is_started(
 
     assert (answer.status_code, answer.json()["code"]) == (401, "unknown_secret")
     assert rung == []
+
+
+def test_a_secret_that_nobody_can_open_is_asked_for_again(acacia: Tenant) -> None:
+    browser = sign_in(acacia)
+    row = make_connection(tenant=acacia, secrets='{"password": "x"}')
+    broker = MqttBroker.objects.create(tenant=acacia, name="B", host="192.168.0.9", password="x")
+    forwarder = Forwarder.objects.create(
+        tenant=acacia, name="F", url="https://other.example", device_key="x"
+    )
+    for each, name in ((row, "secrets"), (broker, "password"), (forwarder, "device_key")):
+        with connection.cursor() as cursor:  # of a key that is gone
+            cursor.execute(
+                f"UPDATE {each._meta.db_table} SET {name} = overlay({name} placing %s from 2)",
+                [b"gone"],
+            )
+
+    listed = browser.get(API).json()["results"]
+    changed = browser.patch(
+        f"{API}/{row.public_id}", {"unit_id": 8}, content_type="application/json"
+    )
+    pages = [
+        browser.get(reverse(f"admin:meters_{each._meta.model_name}_change", args=[each.public_id]))
+        for each in (row, broker, forwarder)
+    ]
+    entered = browser.patch(
+        f"{API}/{row.public_id}", {"secrets": "{}"}, content_type="application/json"
+    )
+
+    assert [each["has_secrets"] for each in listed] == [False]
+    assert (changed.status_code, list(changed.json()["fields"])) == (400, ["secrets"])
+    assert [page.status_code for page in pages] == [200, 200, 200]
+    assert entered.status_code == 200
+    for path in ("/api/v1/forwarders", "/api/v1/mqtt-brokers"):
+        assert browser.get(path).status_code == 200

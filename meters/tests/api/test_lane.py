@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.utils.translation import override
 
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
-from meters.api import senders
+from meters.api import lane, senders
 from meters.models import Conflict, DeviceKey, Meter, Quarantine, Reading, Touched
 from meters.services.ingest import WAITS
 from meters.services.keys import revoke_key, rotate_key
@@ -411,3 +413,38 @@ def test_the_unit_that_was_meant_is_named(door: Door, key: str) -> None:
     _status, said = door.post(ONE % (AT, b'"power_hp":1.5'), key)
 
     assert said["detail"] == "Item 0: there is no “power_hp”; send “power_w”, in W."
+
+
+def test_a_body_that_never_begins_is_not_waited_for(
+    door: Door, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "READ_TIMEOUT_S", 0.05)
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    headers = [(b"authorization", b"Bearer " + key.encode()), (b"content-length", b"100")]
+    door.run(door.lane({"method": "POST", "headers": headers}, receive, send))
+
+    assert sent[0]["status"] == 408
+    assert door.post(reading(), key, content_length="9" * 5_000)[0] == 413
+
+
+def test_an_odd_item_does_not_keep_the_good_ones_out(door: Door, acacia: Tenant, key: str) -> None:
+    good = json.dumps(reading()).encode()
+    odd = [
+        ONE % (AT, b'"energy_kwh":1e99999999999999999999'),
+        ONE % (AT, b'"foo":' + b'{"a":' * 700 + b"1" + b"}" * 700),
+        b'{"timestamp":"\\ud800","device_id":"AA:01","power_w":1}',
+        ONE % (AT, b'"\\ud800":1'),
+    ]
+
+    status, said = door.post(b"[%s]" % b",".join([*odd, good]), key)
+
+    assert (status, said["accepted"], said["rejected"]) == (200, 1, 4)
+    assert len(stored(acacia)) == 1

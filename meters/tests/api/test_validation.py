@@ -157,3 +157,16 @@ def test_a_preview_says_what_would_have_been_flagged_and_keeps_nothing(acacia: T
     assert patient["count"] == 0
     with acting_for(acacia.pk):
         assert not MeterException.objects.exists()
+
+
+@pytest.mark.parametrize("role", ["viewer", "professional"])
+def test_who_may_not_change_rules_does_not_have_months_of_readings_read(
+    acacia: Tenant, role: str
+) -> None:
+    answer = sign_in(acacia, role=role).post(
+        "/api/v1/validation-rules/preview",
+        {"code": "spike", "kind": "energy"},
+        content_type="application/json",
+    )
+
+    assert answer.status_code == 403

@@ -239,3 +239,34 @@ def test_an_export_of_nothing_is_a_file_with_a_header(acacia: Tenant, meters: li
     assert (job.state, job.row_count) == (ExportState.DONE, 0)
     [content] = contents(acacia, job)
     assert content.decode("utf-8-sig") == "meter;measured_at\r\n"
+
+
+def test_what_a_workbook_cannot_hold_is_left_out_of_it(acacia: Tenant) -> None:
+    with acting_for(acacia.pk):
+        meter = make_meter(tenant=acacia, serial="A\x01\x0bB")
+    keep_readings(meter, register_rows(START, [0, 1]), now=NOW)
+
+    [sheet] = contents(acacia, written(acacia, format="xlsx", meters=[meter]))
+
+    assert load_workbook(io.BytesIO(sheet)).active["A2"].value == "AB"
+
+
+def test_an_export_that_cannot_be_written_fails_with_its_reason(
+    acacia: Tenant, meters: list[Meter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_said: Any) -> Any:
+        raise KeyError("x")
+
+    with acting_for(acacia.pk):
+        job = start_export(Wanted(period=WHOLE), by="x")
+    monkeypatch.setattr(exports, "_rows", broken)
+
+    states = []
+    for _ in range(exports.MOST_FAILURES + 1):
+        work_on_export(acacia.pk, job.pk, now=NOW)
+        with acting_for(acacia.pk):
+            job.refresh_from_db()
+        states.append(str(job.state))
+
+    assert states == ["running"] * 4 + ["failed"] * 2
+    assert "KeyError" in job.error

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import zipfile
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -16,6 +17,7 @@ from meters.errors import BadFile
 from meters.services.copying import from_us
 from meters.services.import_cells import BadCell, Clock, number_reader
 from meters.services.import_detection import detect
+from meters.services.import_files import MOST_ROWS, xlsx_lines
 from meters.services.import_mapping import Mapping, mapping_of, target
 from meters.services.import_rows import KnownMeter, chunks_of
 from meters.services.import_units import guess
@@ -387,6 +389,48 @@ def test_what_is_no_file_of_readings_is_refused_with_a_sentence(content: bytes) 
         detect(content, meter="M1")
 
     assert str(refused.value).endswith(".")
+
+
+_HEAD = (
+    '<row r="1"><c r="A1" t="inlineStr"><is><t>time</t></is></c>'
+    '<c r="B1" t="inlineStr"><is><t>energy_wh</t></is></c></row>'
+)
+
+
+def _workbook(rows: str) -> bytes:
+    """A workbook whose first sheet holds these rows, as somebody else's program may write it."""
+    whole, out = sheet(["time"]), io.BytesIO()
+    page = (
+        '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+        f"<sheetData>{rows}</sheetData></worksheet>"
+    )
+    with zipfile.ZipFile(io.BytesIO(whole)) as read, zipfile.ZipFile(out, "w") as write:
+        for name in read.namelist():
+            is_page = name == "xl/worksheets/sheet1.xml"
+            write.writestr(name, page if is_page else read.read(name))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        _HEAD + '<row r="99999999999"><c r="A2"><v>1</v></c></row>',
+        _HEAD + '<row r="2"><c r="A2" t="s"><v>999999</v></c></row>',
+        _HEAD + '<row r="x"><c r="A2"><v>1</v></c></row>',
+        _HEAD + '<row r="2"><c r="??"><v>1</v></c></row>',
+    ],
+    ids=["a row that is far away", "a text that is not there", "no row number", "no cell"],
+)
+def test_a_workbook_that_is_none_is_refused_at_once(rows: str) -> None:
+    with pytest.raises(BadFile):
+        detect(_workbook(rows))
+
+
+def test_a_sheet_ends_where_excel_ends() -> None:
+    far = _workbook(_HEAD + f'<row r="{MOST_ROWS + 1}"><c r="A2"><v>1</v></c></row>')
+
+    with pytest.raises(BadFile, match="more than 1048576 rows"):
+        list(xlsx_lines(far, "Sheet"))
 
 
 SAYS = {

@@ -362,6 +362,30 @@ def test_an_invoice_from_before_the_import_does_not_rest_on_it(
     assert undone(acacia, job).state == ImportState.UNDONE
 
 
+def test_a_file_that_cannot_be_checked_fails_with_its_reason(
+    acacia: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_said: Any, **_how: Any) -> Any:
+        raise KeyError("x")
+
+    with acting_for(acacia.pk):
+        meter = make_meter(tenant=acacia)
+        text = f"meter;time;energy_wh\n{meter.serial};2026-03-10 00:00;5\n"
+        job = start_import("x.csv", text.encode(), now=NOW)
+        check_import(job)
+    monkeypatch.setattr(imports, "chunks_of", broken)
+
+    states = []
+    for _ in range(imports.MOST_FAILURES):
+        work_on_import(acacia.pk, job.pk, now=NOW)
+        with acting_for(acacia.pk):
+            job.refresh_from_db()
+        states.append(str(job.state))
+
+    assert states == ["checking"] * 4 + ["failed"]
+    assert "KeyError" in job.error
+
+
 def test_a_check_names_the_line_at_which_a_register_falls(acacia: Tenant, meter: Meter) -> None:
     quarters = [1_000 + 10 * n for n in range(96)]
 

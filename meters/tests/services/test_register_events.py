@@ -11,7 +11,7 @@ import pytest
 from clients.kernel.periods import Period
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
-from meters.errors import BadDecision, Doubtful, NotServingYet
+from meters.errors import BadDecision, BadEdit, Doubtful, NotServingYet
 from meters.models import (
     DayTotal,
     Edit,
@@ -388,6 +388,26 @@ def test_typed_use_above_what_can_be_delivered_asks_again(acacia: Tenant) -> Non
         edit_interval(meter, hour, 500_000, anyway=True, **said)
 
     assert total(acacia, meter) == 500_000
+
+
+def test_no_amount_is_too_large_for_the_database(acacia: Tenant) -> None:
+    meter = new_meter(acacia)
+    quarter = Period(MIDNIGHT, MIDNIGHT + timedelta(minutes=15))
+    used(acacia, meter, [5_000, 5_100, 90, 190])
+    with acting_for(acacia.pk):
+        event = RegisterEvent.objects.get(meter=meter)
+        refused = {"author": "x", "now": MIDNIGHT}
+
+        with pytest.raises(BadEdit):
+            edit_interval(meter, quarter, 10**12 + 1, reason="x", author="x")
+        with pytest.raises(BadDecision):
+            correct_event(event, EventKind.REAL, used=10**12 + 1, **refused)
+        with pytest.raises(BadDecision):
+            correct_event(event, EventKind.SCALE, factor=Decimal(10**7), **refused)
+
+        meter.installations.update(multiplier=1_000)
+        with pytest.raises(BadDecision):
+            correct_event(event, EventKind.REAL, used=10**10, **refused)
 
 
 def test_a_typed_value_makes_its_day_no_example_for_a_gap(acacia: Tenant) -> None:

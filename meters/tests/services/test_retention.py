@@ -19,6 +19,7 @@ from meters.models import (
     Reading,
     ReadingHold,
     RegisterEvent,
+    Retention,
     Touched,
 )
 from meters.services.holds import HOLDS, Hold
@@ -31,7 +32,6 @@ from meters.services.imports import (
 )
 from meters.services.intervals import recompute_all_touched
 from meters.services.retention import (
-    chosen_retention,
     floors,
     keep_retention,
     raw_months,
@@ -81,9 +81,7 @@ def meter(acacia: Tenant) -> Meter:
 
 def keep_for(tenant: Tenant, months: int | None) -> None:
     with acting_for(tenant.pk):
-        setting = chosen_retention()
-        setting.keep_months = months
-        setting.save()
+        Retention.objects.update_or_create(tenant=tenant, defaults={"keep_months": months})
 
 
 def readings(tenant: Tenant) -> list[datetime]:
