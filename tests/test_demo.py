@@ -45,7 +45,7 @@ class House:
         self.environment = {
             **os.environ,
             **variables,
-            **simulator_variables(simulators),
+            **simulator_variables(simulators, ""),
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "NUDGES_ENABLED": "1",
             "REDIS_URL": variables["REDIS_URL"].rsplit("/", 1)[0] + "/9",

@@ -76,7 +76,7 @@ def test_contact_points_that_stay_keep_their_ids(acacia: Tenant) -> None:
         ({"name": "A", "tenant": 2}, "tenant", "unknown_field"),
         ({"name": "A", "id": str(uuid7())}, "id", "read_only_field"),
         ({"name": "A", "kind": "robot"}, "kind", "invalid_choice"),
-        ({"name": "A\u0000"}, "name", "null_characters_not_allowed"),
+        ({"name": "A\u0000"}, "name", "unprintable"),
         ({"name": "A", "document": "52998224726"}, "document", "wrong_cpf"),
         ({"name": "A" * 201}, "name", "max_length"),
         (

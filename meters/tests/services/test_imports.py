@@ -370,7 +370,7 @@ def test_a_file_that_cannot_be_checked_fails_with_its_reason(
 
     with acting_for(acacia.pk):
         meter = make_meter(tenant=acacia)
-        text = f"meter;time;energy_wh\n{meter.serial};2026-03-10 00:00;5\n"
+        text = f"meter;time;power_w\n{meter.serial};2026-03-10 00:00;5\n"
         job = start_import("x.csv", text.encode(), now=NOW)
         check_import(job)
     monkeypatch.setattr(imports, "chunks_of", broken)
