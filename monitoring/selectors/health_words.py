@@ -19,6 +19,7 @@ JOBS: Final[dict[str, Any]] = {  # lazy texts, by the task's name
     "meters.tasks.alarms.sweep_alarms": _("Judge readings by alarm rules"),
     "meters.tasks.forwarding.forward": _("Send readings on"),
     "meters.tasks.forwarding.sweep_forwarding": _("Look for readings to send on"),
+    "meters.tasks.hearing.forget_old_uplinks": _("Clear away old LoRaWAN messages"),
     "meters.tasks.hearing.sweep_gaps": _("Fetch what devices remember"),
     "meters.tasks.intervals.prepare_partitions": _("Make room for coming months"),
     "meters.tasks.intervals.sweep_touched": _("Compute use from new readings"),

@@ -14,9 +14,9 @@ from clients.kernel.money import Money
 from clients.kernel.periods import Period, month_of
 from clients.kernel.tenancy import acting_for
 from clients.models import Tenant
-from meters.models import Change, Meter, Reading
+from meters.models import Change, Meter, Reading, Retention
 from meters.services.intervals import recompute_all_touched
-from meters.services.retention import chosen_retention, keep_retention, retention_outlook
+from meters.services.retention import keep_retention, retention_outlook
 from meters.testing import keep_readings, make_meter, make_metering_point, register_rows
 
 pytestmark = pytest.mark.commits
@@ -110,7 +110,7 @@ def test_another_period_or_meter_is_not_held(acacia: Tenant, meter: Meter) -> No
 def test_retention_leaves_what_an_unpaid_invoice_rests_on(acacia: Tenant, meter: Meter) -> None:
     with acting_for(acacia.pk):
         invoice = billed(acacia, meter)
-        setting = chosen_retention()
+        setting, _ = Retention.objects.get_or_create(tenant=acacia)
         setting.keep_months = 6
         setting.save()
         outlook = retention_outlook(NOW)
