@@ -132,7 +132,9 @@ MEASURES: Final = {
 
 def measured_most(days: dict[date, dict[str, Any]]) -> tuple[str, str, int]:
     """What most of the serving meters measure, of that of which something was measured."""
-    serving = Meter.objects.filter(is_active=True, installations__ends_at__isnull=True)
+    serving = Meter.objects.filter(
+        is_active=True, installations__isnull=False, installations__ends_at__isnull=True
+    )
     counts = dict(serving.order_by().values_list("kind").annotate(n=Count("id")))
     ranked = sorted(MEASURES, key=lambda kind: -counts.get(kind, 0))
     known = [MEASURES[kind] for kind in ranked if total(days, MEASURES[kind][0])]

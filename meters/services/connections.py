@@ -286,13 +286,20 @@ def ask_soon(row: Connection) -> None:
     running.update(failures=0, last_error="", error_facts={}, due_at=due_at)
 
 
+SIMULATED_SAMPLE_S: Final = 60  # they are asked every 30 s
+
+
 def connect_places(tenant_id: int, places: Sequence[dict[str, Any]]) -> int:
     """Enter simulated meters with their connections for a tenant. Safe to call twice."""
     with acting_for(tenant_id):
         for place in places:
             meter, _made = Meter.objects.get_or_create(
                 serial=place["serial"],
-                defaults={"tenant_id": current_tenant_id(), "model": place["profile"][:80]},
+                defaults={
+                    "tenant_id": current_tenant_id(),
+                    "model": place["profile"][:80],
+                    "sample_seconds": SIMULATED_SAMPLE_S,
+                },
             )
             names = ("profile", "transport", "host", "port", "unit_id", "address")
             Connection.objects.update_or_create(
