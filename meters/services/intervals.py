@@ -253,13 +253,14 @@ def _correct(
 def _put_back(runs: Sequence[Run], later: Sequence[Run]) -> list[Run]:
     """Have the touched runs that are not computed yet taken again, behind what waits now; answers
     the others."""
+    stretches: dict[int, list[Run]] = defaultdict(list)
+    for stretch in later:
+        stretches[stretch.meter_id].append(stretch)
     undone = {
         run
         for run in runs
-        for stretch in later
-        if run.meter_id == stretch.meter_id
-        and run.starts_at < stretch.ends_at
-        and run.ends_at > stretch.starts_at
+        for stretch in stretches.get(run.meter_id, ())
+        if run.starts_at < stretch.ends_at and run.ends_at > stretch.starts_at
     }
     touch((run.meter_id, run.starts_at, run.ends_at) for run in runs if run in undone)
     return [run for run in runs if run not in undone]
